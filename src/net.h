@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What conntrack-ng keeps for each network namespace. */
+#ifndef CTNG_NET_H
+#define CTNG_NET_H
+
+#include <net/netfilter/nf_conntrack.h>
+#include <net/netns/generic.h>
+
+#include "core/reason.h"
+#include "table/table.h"
+
+struct ctng_reasons {
+	u64 n[CTNG_R_MAX];
+};
+
+/**
+ * struct ctng_net - per-namespace state
+ * @abi: the part that the kernel's headers fix. abi.count is the number of
+ *	connections, confirmed or not; abi.users4, users6 and users_bridge are under
+ *	the hook mutex; abi.expect_count under nf_conntrack_expect_lock.
+ * @table: the confirmed connections.
+ * @reasons: how often each reason came up; statistics, read without a lock.
+ */
+struct ctng_net {
+	struct nf_conntrack_net		abi;
+	struct ctng_table		table;
+	struct ctng_reasons __percpu	*reasons;
+};
+
+static inline struct ctng_net *ctng_pernet(const struct net *net)
+{
+	return net_generic(net, nf_conntrack_net_id);
+}
+
+#endif /* CTNG_NET_H */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The connection table of one network namespace.
+ *
+ * A bucket is one cache line: seven slots and a control word. A slot is one
+ * word: a 16-bit tag from the hash and the entry's address. Readers take no
+ * lock; see Documentation/table.md for the layout and the proofs.
+ */
+#ifndef CTNG_TABLE_H
+#define CTNG_TABLE_H
+
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+#include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_conntrack_zones.h>
+
+struct ctng_buckets;
+
+/* Slots of 8 bytes that a bucket of one cache line counts for in sizes told to users. */
+#define CTNG_SLOTS_PER_LINE	8
+
+/* What a namespace starts with, and never shrinks below, in 8-byte slots. */
+#define CTNG_TABLE_MIN_SLOTS	2048
+
+/**
+ * struct ctng_table - the confirmed connections of one namespace
+ * @cur: the buckets; readers under RCU, replaced under @resize_mutex.
+ * @net: whose table it is; immutable.
+ * @used: entries in the table.
+ * @floor: least number of slots, set by the administrator; READ_ONCE.
+ * @want: number of slots that the next run of @resize_work makes; READ_ONCE.
+ * @resize_mutex: one resize at a time. Taken first of all table locks.
+ * @resize_work: grows or shrinks the table in process context.
+ * @first_due: jiffies32 when the earliest entry may expire; see due.c.
+ */
+struct ctng_table {
+	struct ctng_buckets __rcu	*cur;
+	struct net			*net;
+	atomic_t			used;
+	unsigned int			floor;
+	unsigned int			want;
+	struct mutex			resize_mutex;
+	struct work_struct		resize_work;
+};
+
+/**
+ * struct ctng_cursor - where a walk over the table stands
+ * @pos: first hash not yet visited, 1 << 32 at the end; zero starts a walk.
+ * @skip: entries of the bucket at @pos already visited.
+ */
+struct ctng_cursor {
+	u64		pos;
+	unsigned int	skip;
+};
+
+int ctng_table_init(struct ctng_table *t, struct net *net, unsigned int slots);
+void ctng_table_destroy(struct ctng_table *t);
+unsigned int ctng_table_slots(struct ctng_table *t);
+
+struct nf_conntrack_tuple_hash *
+ctng_table_find_get(struct ctng_table *t, const struct nf_conntrack_zone *zone,
+		    const struct nf_conntrack_tuple *tuple);
+
+int ctng_table_insert(struct ctng_table *t, struct nf_conn *ct,
+		      struct nf_conntrack_tuple_hash **clash);
+bool ctng_table_remove(struct ctng_table *t, struct nf_conn *ct);
+
+unsigned int ctng_table_collect(struct ctng_table *t, struct ctng_cursor *cursor,
+				struct nf_conn **batch, unsigned int max);
+
+int ctng_table_resize(struct ctng_table *t, unsigned int slots);
+void ctng_table_set_floor(struct ctng_table *t, unsigned int slots);
+
+#endif /* CTNG_TABLE_H */
