@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The number of rules that use labels is an atomic_t. */
+#include <net/net_namespace.h>
+
+#ifdef PROBE_HAVE
+typedef atomic_t probe_type;
+#else
+typedef unsigned int probe_type;
+#endif
+static_assert(__same_type(((struct net *)0)->ct.labels_used, probe_type));
