@@ -51,15 +51,18 @@ apt() {
 	${sudo:+"$sudo"} env DEBIAN_FRONTEND=noninteractive apt-get -q "$@"
 }
 
-# The administrator's list of sources stays as it is: backports have one of their own.
+# The administrator's list of sources stays as it is: a copy gets the backports added.
 install_qemu() {
 	local dir options
 
 	dir=$(mktemp -d)
 	chmod 755 "$dir"
 	mkdir -m 755 "$dir/lists"
-	echo 'deb http://deb.debian.org/debian bookworm-backports main' >"$dir/backports.list"
-	options=(-o "Dir::Etc::sourcelist=$dir/backports.list"
+	{
+		cat /etc/apt/sources.list 2>/dev/null || true
+		echo 'deb http://deb.debian.org/debian bookworm-backports main'
+	} >"$dir/sources.list"
+	options=(-o "Dir::Etc::sourcelist=$dir/sources.list"
 		-o Dir::Etc::sourceparts=/etc/apt/sources.list.d -o "Dir::State::lists=$dir/lists")
 	if ! apt "${options[@]}" update || ! apt "${options[@]}" install -y \
 			--no-install-recommends -t bookworm-backports qemu-system-x86; then
