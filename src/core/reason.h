@@ -33,6 +33,7 @@
 	X(TCP_ACK_UNDER,	"tcp-ack-under-window")			\
 	X(TCP_RST,		"tcp-rst-out-of-window")		\
 	X(TCP_SYN_IGNORED,	"tcp-out-of-sync-ignored")		\
+	X(TCP_CHALLENGE_ACK,	"tcp-challenge-ack")			\
 	/* UDP and UDP-Lite */						\
 	X(UDP_LENGTH,		"udp-length")				\
 	X(UDP_COVERAGE,		"udplite-coverage")			\
