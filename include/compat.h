@@ -27,4 +27,17 @@
 	__nf_ct_refresh_acct(ct, IP_CT_ESTABLISHED, NULL, extra_jiffies, false)
 #endif
 
+/*
+ * What nf_ct_hook.update returns: a verdict; in the kernel that still lets it do
+ * NAT (and so has manip_pkt) an errno.
+ */
+#ifdef CTNG_HAVE_NAT_MANIP_PKT
+#define CTNG_UPDATE_RESULT(verdict)	((verdict) == NF_ACCEPT ? 0 : -EPERM)
+#else
+#define CTNG_UPDATE_RESULT(verdict)	(verdict)
+#endif
+
+/* Exported, but declared in a header that only net/netfilter sees. */
+void nf_queue_nf_hook_drop(struct net *net);
+
 #endif /* CTNG_COMPAT_H */

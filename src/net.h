@@ -3,6 +3,8 @@
 #ifndef CTNG_NET_H
 #define CTNG_NET_H
 
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netns/generic.h>
 
@@ -19,11 +21,21 @@ struct ctng_reasons {
  *	connections, confirmed or not; abi.users4, users6 and users_bridge are under
  *	the hook mutex; abi.expect_count under nf_conntrack_expect_lock.
  * @table: the confirmed connections.
+ * @expire_work: removes what expired, see core/expire.c.
+ * @expire_lock: protects @expire_next and the timer of @expire_work.
+ * @expire_next: when @expire_work runs next in jiffies32, 0 for not at all;
+ *	looked at without the lock too.
+ * @idle_since: since when the table is far too large, in jiffies, or 0; only
+ *	@expire_work uses it.
  * @reasons: how often each reason came up; statistics, read without a lock.
  */
 struct ctng_net {
 	struct nf_conntrack_net		abi;
 	struct ctng_table		table;
+	struct delayed_work		expire_work;
+	spinlock_t			expire_lock;	/* expire_next and timer */
+	u32				expire_next;
+	unsigned long			idle_since;
 	struct ctng_reasons __percpu	*reasons;
 };
 

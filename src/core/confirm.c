@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A connection enters the table when its first packet leaves the host's rules. */
+
+#include <linux/netfilter.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_ecache.h>
+#include <net/netfilter/nf_conntrack_helper.h>
+#include <net/netfilter/nf_conntrack_zones.h>
+
+#include "../ext/ext.h"
+#include "../net.h"
+#include "confirm.h"
+#include "conn.h"
+#include "find.h"
+#include "packet.h"
+
+/**
+ * ctng_confirm_insert() - turn an unconfirmed connection into one of the table
+ * @ct: the connection; belongs to the caller alone.
+ * @dirs: CTNG_BOTH_DIRS or CTNG_REPLY_ONLY.
+ * @clash: set to the entry in the way, with a reference, on -EEXIST.
+ *
+ * Its timeout, relative so far, starts to run now.
+ *
+ * Context: any, under RCU.
+ * Return: 0, -EEXIST or -ENOMEM; then the connection is as it was.
+ */
+int ctng_confirm_insert(struct nf_conn *ct, unsigned int dirs,
+			struct nf_conntrack_tuple_hash **clash)
+{
+	struct ctng_net *cnet = ctng_pernet(nf_ct_net(ct));
+	u32 timeout = READ_ONCE(ct->timeout), deadline = nfct_time_stamp + timeout;
+	int err;
+
+	/* All that a reader judges by is written before the slot is published. */
+	WRITE_ONCE(ct->timeout, deadline);
+	refcount_inc(&ct->ct_general.use);
+	set_bit(IPS_CONFIRMED_BIT, &ct->status);
+
+	err = ctng_table_insert(&cnet->table, ct, dirs, clash);
+	if (unlikely(err)) {
+		clear_bit(IPS_CONFIRMED_BIT, &ct->status);
+		/* not the last: the packet's reference is there */
+		WARN_ON_ONCE(refcount_dec_and_test(&ct->ct_general.use));
+		WRITE_ONCE(ct->timeout, timeout);
+		return err;
+	}
+
+	ctng_expire_arm(cnet, deadline);
+
+	return 0;
+}
+
+/* Inserts; takes what expired, and is in the way, out of it. */
+static int confirm_once(struct nf_conn *ct, struct nf_conntrack_tuple_hash **clash)
+{
+	struct nf_conn *other;
+	int err;
+
+	for (;;) {
+		err = ctng_confirm_insert(ct, CTNG_BOTH_DIRS, clash);
+		if (likely(err != -EEXIST))
+			return err;
+
+		other = nf_ct_tuplehash_to_ctrack(*clash);
+		if (!nf_ct_should_gc(other) || !nf_ct_kill(other))
+			return err;
+		nf_ct_put(other);
+	}
+}
+
+static unsigned int confirm_failed(struct net *net, enum ctng_reason reason)
+{
+	ctng_count(net, reason);
+	NF_CT_STAT_INC_ATOMIC(net, insert_failed);
+	NF_CT_STAT_INC_ATOMIC(net, drop);
+
+	return NF_DROP;
+}
+
+static void confirm_events(struct nf_conn *ct)
+{
+	const struct nf_conn_help *help = nfct_help(ct);
+
+	if (help && rcu_access_pointer(help->helper))
+		nf_conntrack_event_cache(IPCT_HELPER, ct);
+
+	nf_conntrack_event_cache(ct->master ? IPCT_RELATED : IPCT_NEW, ct);
+}
+
+/**
+ * __nf_conntrack_confirm() - put the connection of a packet into the table
+ * @skb: the packet; its connection is not confirmed.
+ *
+ * Context: any, under RCU.
+ * Return: NF_ACCEPT, perhaps with the connection of a packet that was faster
+ * in its place; NF_DROP.
+ */
+int __nf_conntrack_confirm(struct sk_buff *skb)
+{
+	struct nf_conntrack_tuple_hash *clash;
+	enum ip_conntrack_info ctinfo;
+	struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
+	struct net *net = nf_ct_net(ct);
+	int err;
+
+	/* An answer made up by a rule (REJECT) carries it in the other direction. */
+	if (CTINFO2DIR(ctinfo) != IP_CT_DIR_ORIGINAL)
+		return NF_ACCEPT;
+
+	if (unlikely(nf_ct_is_dying(ct)) || unlikely(!ctng_ext_confirm(ct)))
+		return confirm_failed(net, CTNG_R_DYING);
+
+	ctng_tstamp_start(ct);
+
+	err = confirm_once(ct, &clash);
+	if (unlikely(err == -EEXIST)) {
+		err = ctng_clash_resolve(skb, clash);
+		nf_ct_put(nf_ct_tuplehash_to_ctrack(clash));
+		return err ? confirm_failed(net, CTNG_R_CLASH) : NF_ACCEPT;
+	}
+	if (unlikely(err))
+		return confirm_failed(net, CTNG_R_NO_MEMORY);
+
+	if (unlikely(!ctng_ext_confirmed(ct))) {
+		nf_ct_kill(ct);
+		return confirm_failed(net, CTNG_R_DYING);
+	}
+
+	confirm_events(ct);
+
+	return NF_ACCEPT;
+}
+
+/**
+ * nf_conntrack_hash_check_insert() - put a connection made by ctnetlink into the table
+ * @ct: the connection from nf_conntrack_alloc(), complete; its timeout is
+ *	relative.
+ *
+ * Context: process or BH, under RCU.
+ * Return: 0, the caller has a reference beside the table's; -EEXIST if one of
+ * its tuples is taken; -ETIMEDOUT if a module that it needs went away; -ENOMEM.
+ */
+int nf_conntrack_hash_check_insert(struct nf_conn *ct)
+{
+	struct nf_conntrack_tuple_hash *clash;
+	struct net *net = nf_ct_net(ct);
+	int err;
+
+	if (!ctng_ext_confirm(ct))
+		return -ETIMEDOUT;
+
+	ctng_conn_publish(ct);
+	err = confirm_once(ct, &clash);
+	if (err) {
+		if (err == -EEXIST)
+			nf_ct_put(nf_ct_tuplehash_to_ctrack(clash));
+		/* back to what nf_conntrack_free() expects */
+		refcount_set(&ct->ct_general.use, 0);
+		return err;
+	}
+
+	if (!ctng_ext_confirmed(ct)) {
+		nf_ct_kill(ct);
+		return -ETIMEDOUT;
+	}
+
+	NF_CT_STAT_INC_ATOMIC(net, insert);
+
+	return 0;
+}
+
+/**
+ * nf_conntrack_tuple_taken() - may NAT not choose this tuple?
+ * @tuple: the reply tuple that the connection would get.
+ * @ignored: the connection.
+ *
+ * Context: under RCU or BH off.
+ * Return: non-zero if another connection has the tuple. One of the very same
+ * original tuple does not count: it is the same flow, whose packets race, and
+ * the clash is settled later.
+ */
+int nf_conntrack_tuple_taken(const struct nf_conntrack_tuple *tuple,
+			     const struct nf_conn *ignored)
+{
+	const struct nf_conntrack_zone *zone = nf_ct_zone(ignored);
+	struct net *net = nf_ct_net(ignored);
+	struct nf_conntrack_tuple_hash *h;
+	struct nf_conn *ct;
+	bool taken;
+
+	rcu_read_lock();
+	h = ctng_find_live(net, zone, tuple);
+	rcu_read_unlock();
+	if (!h)
+		return 0;
+
+	ct = nf_ct_tuplehash_to_ctrack(h);
+	taken = ct != ignored &&
+		!(nf_ct_tuple_equal(nf_ct_tuple(ignored, IP_CT_DIR_ORIGINAL),
+				    nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL)) &&
+		  nf_ct_zone_equal(ct, zone, IP_CT_DIR_ORIGINAL));
+	nf_ct_put(ct);
+	if (taken)
+		NF_CT_STAT_INC_ATOMIC(net, found);
+
+	return taken;
+}
+
+/**
+ * nf_conntrack_find_get() - find the connection of a tuple
+ * @net: the namespace.
+ * @zone: zone to look in.
+ * @tuple: the tuple, of either direction.
+ *
+ * Context: any.
+ * Return: the matching tuple of the entry, with a reference, or NULL.
+ */
+struct nf_conntrack_tuple_hash *
+nf_conntrack_find_get(struct net *net, const struct nf_conntrack_zone *zone,
+		      const struct nf_conntrack_tuple *tuple)
+{
+	struct nf_conntrack_tuple_hash *h;
+
+	rcu_read_lock();
+	h = ctng_find_live(net, zone, tuple);
+	rcu_read_unlock();
+
+	return h;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Look-up as the packet path wants it: what expired is not there. */
+#ifndef CTNG_FIND_H
+#define CTNG_FIND_H
+
+#include "../net.h"
+
+/**
+ * ctng_find_live() - find the connection of a tuple, unless it expired
+ * @net: the namespace.
+ * @zone: zone of the packet.
+ * @tuple: its tuple.
+ *
+ * An entry found expired is removed at once, as the worker would do.
+ *
+ * Context: under RCU, BH off or on.
+ * Return: the matching tuple of the entry, with a reference, or NULL.
+ */
+static inline struct nf_conntrack_tuple_hash *
+ctng_find_live(struct net *net, const struct nf_conntrack_zone *zone,
+	       const struct nf_conntrack_tuple *tuple)
+{
+	struct nf_conntrack_tuple_hash *h;
+	struct nf_conn *ct;
+
+	h = ctng_table_find_get(&ctng_pernet(net)->table, zone, tuple);
+	if (!h)
+		return NULL;
+
+	ct = nf_ct_tuplehash_to_ctrack(h);
+	if (likely(!nf_ct_is_expired(ct)))
+		return h;
+
+	if (nf_ct_should_gc(ct))
+		nf_ct_kill(ct);
+	nf_ct_put(ct);
+
+	return NULL;
+}
+
+#endif /* CTNG_FIND_H */

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Growing and shrinking, bucket after bucket, while packets flow.
+ *
+ * A worker makes the new buckets, hangs them on the old ones, and moves line
+ * after line: under the lock of the old line each entry is stored in its new
+ * line first and then cleared in the old one, so a reader that looks in the
+ * old line and then in the new one finds it at any moment. At the end the
+ * line is marked, and from then on only the new one counts. No packet waits
+ * for longer than one line takes.
+ */
+
+#include <linux/log2.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "resize.h"
+
+/* A bucket in eight that overflows stands for about 5 entries in each. */
+#define GROW_SPILLED_DIV	8
+
+/* A table with fewer entries than one for so many slots may shrink. */
+#define SHRINK_SLOTS_DIV	16
+
+/* Spare lines for those that a move makes overflow. */
+struct stash {
+	struct ctng_line	*line;
+	unsigned int		count;
+};
+
+static bool stash_fill(struct stash *stash, unsigned int want)
+{
+	struct ctng_line *l;
+
+	while (stash->count < want) {
+		l = line_alloc(GFP_KERNEL);
+		if (!l)
+			return false;
+		l->ctl = (unsigned long)stash->line;
+		stash->line = l;
+		stash->count++;
+	}
+
+	return true;
+}
+
+static struct ctng_line *stash_pop(struct stash *stash)
+{
+	struct ctng_line *l = stash->line;
+
+	stash->line = line_next(l);
+	stash->count--;
+	l->ctl = 0;
+
+	return l;
+}
+
+static void stash_push(struct stash *stash, struct ctng_line *l)
+{
+	l->ctl = (unsigned long)stash->line;
+	stash->line = l;
+	stash->count++;
+}
+
+static void stash_empty(struct stash *stash)
+{
+	while (stash->count)
+		kfree(stash_pop(stash));
+}
+
+static unsigned int line_entries(struct ctng_line *line)
+{
+	struct ctng_line *l;
+	unsigned int n = 0;
+	u64 *slotp;
+
+	for_each_slot(slotp, line, l)
+		n += !!*slotp;
+
+	return n;
+}
+
+/* Stores a slot for some tuples of @ct in the new buckets. Old line locked. */
+static void place_in_new(struct ctng_buckets *new, struct nf_conn *ct, u64 hash,
+			 unsigned int dirs, struct stash *stash)
+{
+	struct ctng_line *line = line_of_hash(new, hash), *spare;
+	u64 *slot;
+
+	spare = stash_pop(stash);
+	line_lock(line);
+	slot = line_free_slot(new, line, &spare);
+	/* Release: as in place_fill(). */
+	smp_store_release(slot, ctng_slot(ct, hash, dirs));
+	if (dirs & BIT(CTNG_HOME_DIR))
+		due_lower(new, hash, READ_ONCE(ct->timeout));
+	line_unlock(line);
+	if (spare)
+		stash_push(stash, spare);
+}
+
+static void move_slot(struct ctng_buckets *new, u64 *slotp, struct stash *stash)
+{
+	struct nf_conn *ct = slot_conn(*slotp);
+	unsigned int dirs = slot_dirs(*slotp), dir;
+	u64 hash[IP_CT_DIR_MAX];
+
+	for (dir = 0; dir < IP_CT_DIR_MAX; dir++) {
+		if (!(dirs & BIT(dir)))
+			continue;
+		hash[dir] = hash_of_conn(ct, dir, new);
+		WRITE_ONCE(ctng_stored(ct)->hash[dir], hash[dir]);
+	}
+
+	if (dirs == CTNG_SLOT_DIRS &&
+	    hash[IP_CT_DIR_ORIGINAL] != hash[IP_CT_DIR_REPLY]) {
+		/* two tuples that had one hash by chance, under another seed */
+		for (dir = 0; dir < IP_CT_DIR_MAX; dir++)
+			place_in_new(new, ct, hash[dir], BIT(dir), stash);
+	} else {
+		place_in_new(new, ct, hash[dirs & BIT(IP_CT_DIR_ORIGINAL) ?
+					   IP_CT_DIR_ORIGINAL : IP_CT_DIR_REPLY],
+			     dirs, stash);
+	}
+
+	/* Release: pairs with smp_rmb() in table_find(). */
+	smp_store_release(slotp, 0);
+}
+
+static int move_line(struct ctng_buckets *old, struct ctng_buckets *new,
+		     unsigned int i, struct stash *stash)
+{
+	struct ctng_line *line = &old->line[i], *l;
+	unsigned int want = 2;
+	u64 *slotp;
+
+	for (;;) {
+		if (!stash_fill(stash, want))
+			return -ENOMEM;
+
+		local_bh_disable();
+		line_lock(line);
+		/* in the worst case each slot becomes two that both overflow */
+		want = 2 * line_entries(line);
+		if (want <= stash->count)
+			break;
+		line_unlock(line);
+		local_bh_enable();
+	}
+
+	for_each_slot(slotp, line, l)
+		if (*slotp)
+			move_slot(new, slotp, stash);
+
+	/* Release: who sees the mark sees the entries in the new buckets. */
+	smp_store_release(&line->ctl, line->ctl | CTNG_MOVED);
+	line_unlock(line);
+	local_bh_enable();
+
+	return 0;
+}
+
+/* Moves everything; tries again without end, since there is no way back. */
+static void move_all(struct ctng_buckets *old, struct ctng_buckets *new)
+{
+	struct stash stash = {};
+	unsigned int i;
+
+	for (i = 0; i < buckets_count(old); i++) {
+		while (move_line(old, new, i, &stash))
+			schedule_timeout_uninterruptible(1);
+		cond_resched();
+	}
+	stash_empty(&stash);
+}
+
+/**
+ * ctng_slots_to_lines() - number of buckets for a size told by a user
+ * @slots: size in slots of 8 bytes, or 0 for the least.
+ *
+ * Return: the next power of two that holds as many, within the bounds.
+ */
+unsigned int ctng_slots_to_lines(unsigned int slots)
+{
+	slots = clamp_t(unsigned int, slots, CTNG_TABLE_MIN_SLOTS, CTNG_TABLE_MAX_SLOTS);
+
+	return roundup_pow_of_two(DIV_ROUND_UP(slots, CTNG_SLOTS_PER_LINE));
+}
+
+/**
+ * ctng_table_round() - the size that a table gets when asked for one
+ * @slots: size asked for.
+ *
+ * Return: the size given, in slots of 8 bytes.
+ */
+unsigned int ctng_table_round(unsigned int slots)
+{
+	return ctng_slots_to_lines(slots) * CTNG_SLOTS_PER_LINE;
+}
+
+/**
+ * ctng_table_slots() - present size of a table
+ * @t: the table.
+ *
+ * Context: any.
+ * Return: size in slots of 8 bytes.
+ */
+unsigned int ctng_table_slots(struct ctng_table *t)
+{
+	unsigned int slots;
+
+	rcu_read_lock();
+	slots = buckets_count(rcu_dereference(t->cur)) * CTNG_SLOTS_PER_LINE;
+	rcu_read_unlock();
+
+	return slots;
+}
+
+/**
+ * ctng_table_resize() - give a table another size, while it is in use
+ * @t: the table.
+ * @slots: the size, at least, in slots of 8 bytes.
+ *
+ * Context: process, may sleep.
+ * Return: 0, or -ENOMEM with nothing changed.
+ */
+int ctng_table_resize(struct ctng_table *t, unsigned int slots)
+{
+	unsigned int lines = ctng_slots_to_lines(slots);
+	struct ctng_buckets *old, *new;
+	int err = 0;
+
+	mutex_lock(&t->resize_mutex);
+	old = rcu_dereference_protected(t->cur, lockdep_is_held(&t->resize_mutex));
+	if (lines == buckets_count(old))
+		goto out;
+
+	new = buckets_alloc(lines, old->seed, old->gen);
+	if (!new) {
+		err = -ENOMEM;
+		goto out;
+	}
+
+	rcu_assign_pointer(old->next, new);
+	move_all(old, new);
+	rcu_assign_pointer(t->cur, new);
+	/* Readers may still be in the old buckets, on their way to the new ones. */
+	synchronize_rcu();
+	buckets_free(old);
+out:
+	mutex_unlock(&t->resize_mutex);
+
+	return err;
+}
+
+/**
+ * ctng_table_set_floor() - set the size below which a table never shrinks
+ * @t: the table.
+ * @slots: size in slots of 8 bytes; the table grows to it in the background,
+ *	if it is smaller.
+ *
+ * Context: any.
+ */
+void ctng_table_set_floor(struct ctng_table *t, unsigned int slots)
+{
+	WRITE_ONCE(t->floor, slots);
+	WRITE_ONCE(t->want, slots);
+	queue_work(system_unbound_wq, &t->resize_work);
+}
+
+static void resize_work(struct work_struct *work)
+{
+	struct ctng_table *t = container_of(work, struct ctng_table, resize_work);
+	unsigned int slots = max(READ_ONCE(t->want), READ_ONCE(t->floor));
+
+	if (ctng_table_resize(t, slots))
+		pr_warn_ratelimited("nf_conntrack: no memory to resize a table to %u slots\n",
+				    slots);
+}
+
+/**
+ * ctng_resize_init() - part of ctng_table_init()
+ * @t: the table.
+ */
+void ctng_resize_init(struct ctng_table *t)
+{
+	INIT_WORK(&t->resize_work, resize_work);
+}
+
+/**
+ * ctng_resize_consider() - grow the table if too many buckets overflow
+ * @t: the table, in which one just did.
+ *
+ * Context: any with rcu_read_lock().
+ */
+void ctng_resize_consider(struct ctng_table *t)
+{
+	const struct ctng_buckets *bs = rcu_dereference(t->cur);
+	unsigned int lines = buckets_count(bs);
+
+	if (rcu_access_pointer(bs->next) ||
+	    atomic_read(&bs->spilled) < lines / GROW_SPILLED_DIV)
+		return;
+
+	WRITE_ONCE(t->want, 2 * lines * CTNG_SLOTS_PER_LINE);
+	queue_work(system_unbound_wq, &t->resize_work);
+}
+
+/**
+ * ctng_table_oversized() - could the table be far smaller?
+ * @t: the table.
+ * @entries: number of connections in it.
+ *
+ * Context: any.
+ */
+bool ctng_table_oversized(struct ctng_table *t, unsigned int entries)
+{
+	unsigned int slots = ctng_table_slots(t);
+
+	return slots > ctng_table_round(READ_ONCE(t->floor)) &&
+	       entries < slots / SHRINK_SLOTS_DIV;
+}
+
+/**
+ * ctng_table_shrink() - give memory back if the table is far too large
+ * @t: the table.
+ * @entries: number of connections in it.
+ *
+ * Context: any. The caller decides how long the table must have been idle.
+ */
+void ctng_table_shrink(struct ctng_table *t, unsigned int entries)
+{
+	if (!ctng_table_oversized(t, entries))
+		return;
+
+	WRITE_ONCE(t->want, ctng_table_slots(t) / 4);
+	queue_work(system_unbound_wq, &t->resize_work);
+}

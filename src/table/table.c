@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Look-up, insertion and removal in the connection table. */
+
+#include <linux/prefetch.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "table.h"
+#include "bucket.h"
+#include "resize.h"
+
+/* One tuple looked for; @zone in the direction of the entry's matching tuple. */
+struct ctng_key {
+	const struct nf_conntrack_tuple		*tuple;
+	const struct nf_conntrack_zone		*zone;
+};
+
+static bool key_is_own_mirror(const struct ctng_key *key)
+{
+	const struct nf_conntrack_tuple *t = key->tuple;
+
+	return t->src.u.all == t->dst.u.all &&
+	       nf_inet_addr_cmp(&t->src.u3, &t->dst.u3);
+}
+
+static bool key_matches(const struct ctng_key *key, const struct nf_conn *ct,
+			enum ip_conntrack_dir dir)
+{
+	return nf_ct_tuple_equal(key->tuple, nf_ct_tuple(ct, dir)) &&
+	       nf_ct_zone_equal(ct, key->zone, dir);
+}
+
+/*
+ * Which tuple of @ct is the one looked for: a direction, or IP_CT_DIR_MAX.
+ * Where both are, the packet counts as a reply, as with the in-tree module.
+ */
+static enum ip_conntrack_dir key_dir(const struct ctng_key *key,
+				     const struct nf_conn *ct, unsigned int dirs)
+{
+	if (dirs & BIT(IP_CT_DIR_ORIGINAL) &&
+	    key_matches(key, ct, IP_CT_DIR_ORIGINAL)) {
+		if (unlikely(key_is_own_mirror(key)) &&
+		    dirs & BIT(IP_CT_DIR_REPLY) &&
+		    key_matches(key, ct, IP_CT_DIR_REPLY))
+			return IP_CT_DIR_REPLY;
+		return IP_CT_DIR_ORIGINAL;
+	}
+
+	if (dirs & BIT(IP_CT_DIR_REPLY) && key_matches(key, ct, IP_CT_DIR_REPLY))
+		return IP_CT_DIR_REPLY;
+
+	return IP_CT_DIR_MAX;
+}
+
+static void prefetch_conn(const struct nf_conn *ct)
+{
+	const char *line = (const char *)ct;
+
+	prefetch(line + SMP_CACHE_BYTES);
+	prefetch(line + 2 * SMP_CACHE_BYTES);
+	prefetch(line + 3 * SMP_CACHE_BYTES);
+}
+
+/*
+ * Takes a reference to the entry in @slot if it is the one looked for. The slab
+ * is typesafe: what a slot pointed to may have been freed, and made into
+ * another connection, at any time before the reference is ours. So: match,
+ * take the reference if there is still one, match again.
+ */
+static struct nf_conntrack_tuple_hash *
+slot_get(u64 slot, const struct ctng_key *key, const struct net *net)
+{
+	struct nf_conn *ct = slot_conn(slot);
+	unsigned int dirs = slot_dirs(slot);
+	enum ip_conntrack_dir dir;
+
+	prefetch_conn(ct);
+
+	dir = key_dir(key, ct, dirs);
+	if (dir == IP_CT_DIR_MAX)
+		return NULL;
+
+	if (!refcount_inc_not_zero(&ct->ct_general.use))
+		return NULL;
+
+	/* Pairs with the release of the count in ctng_conn_publish(), in src/core/conn.c. */
+	smp_acquire__after_ctrl_dep();
+
+	dir = key_dir(key, ct, dirs);
+	if (likely(dir != IP_CT_DIR_MAX && nf_ct_is_confirmed(ct) &&
+		   net_eq(net, nf_ct_net(ct))))
+		return &ct->tuplehash[dir];
+
+	nf_ct_put(ct);
+
+	return NULL;
+}
+
+static struct nf_conntrack_tuple_hash *
+buckets_find(const struct ctng_buckets *bs, u64 hash, const struct ctng_key *key,
+	     const struct net *net)
+{
+	struct nf_conntrack_tuple_hash *h;
+	struct ctng_line *l;
+	u64 *slotp, slot;
+
+	for_each_slot(slotp, line_of_hash(bs, hash), l) {
+		slot = READ_ONCE(*slotp);
+		if (ctng_hash_tag(slot) != ctng_hash_tag(hash) || !slot)
+			continue;
+
+		h = slot_get(slot, key, net);
+		if (h)
+			return h;
+	}
+
+	return NULL;
+}
+
+static struct nf_conntrack_tuple_hash *
+table_find(const struct ctng_table *t, const struct ctng_key *key, u16 zone_id)
+{
+	const struct ctng_buckets *bs = rcu_dereference(t->cur);
+	struct nf_conntrack_tuple_hash *h;
+
+	for (;;) {
+		h = buckets_find(bs, ctng_hash(key->tuple, zone_id, bs->seed, bs->gen),
+				 key, t->net);
+		if (likely(h))
+			return h;
+
+		/*
+		 * A move stores the entry in the newer line first, then clears
+		 * the older slot with release: who saw the latter sees the
+		 * former, and the newer buckets themselves.
+		 */
+		smp_rmb();
+		bs = rcu_dereference(bs->next);
+		if (likely(!bs))
+			return NULL;
+	}
+}
+
+/**
+ * ctng_table_find_get() - find the connection that a tuple belongs to
+ * @t: the table.
+ * @zone: zone of the packet.
+ * @tuple: the tuple; dst.dir does not count.
+ *
+ * An entry that is in the table all the time is found, also during a resize.
+ * It may have expired, or be dying: that is for the caller to judge.
+ *
+ * Context: under rcu_read_lock().
+ * Return: the matching tuple of the entry, with a reference for the caller;
+ * NULL if there is none.
+ */
+struct nf_conntrack_tuple_hash *
+ctng_table_find_get(struct ctng_table *t, const struct nf_conntrack_zone *zone,
+		    const struct nf_conntrack_tuple *tuple)
+{
+	const struct ctng_key key = { .tuple = tuple, .zone = zone };
+	u16 orig = nf_ct_zone_id(zone, IP_CT_DIR_ORIGINAL);
+	u16 reply = nf_ct_zone_id(zone, IP_CT_DIR_REPLY);
+	struct nf_conntrack_tuple_hash *h;
+
+	h = table_find(t, &key, orig);
+	if (!h && unlikely(orig != reply))
+		h = table_find(t, &key, reply);
+
+	return h;
+}
+
+/* The buckets, and in them the line, where a hash is to be changed now. */
+struct place {
+	struct ctng_buckets	*bs;
+	struct ctng_line	*line;
+	u64			hash;
+};
+
+/* The places of both tuples of a connection; the same line where they agree. */
+struct places {
+	struct place	dir[IP_CT_DIR_MAX];
+};
+
+static struct place place_of(struct ctng_table *t, struct nf_conn *ct,
+			     enum ip_conntrack_dir dir)
+{
+	struct place p;
+
+	p.bs = rcu_dereference(t->cur);
+	for (;;) {
+		p.hash = hash_of_conn(ct, dir, p.bs);
+		p.line = line_of_hash(p.bs, p.hash);
+		/* A line is marked for good; acquire: with all that it then holds. */
+		if (!(smp_load_acquire(&p.line->ctl) & CTNG_MOVED))
+			return p;
+		p.bs = rcu_dereference(p.bs->next);
+	}
+}
+
+/* Lock order 2 and 3: older buckets before newer ones, then by address. */
+static bool place_precedes(const struct place *a, const struct place *b)
+{
+	if (a->bs != b->bs)
+		return rcu_access_pointer(a->bs->next) == b->bs;
+
+	return a->line < b->line;
+}
+
+/* A line that both tuples share counts as locked twice, for sparse. */
+static void places_unlock(struct places *p)
+	__releases(bitlock) __releases(bitlock)
+{
+	struct ctng_line *orig = p->dir[IP_CT_DIR_ORIGINAL].line;
+	struct ctng_line *reply = p->dir[IP_CT_DIR_REPLY].line;
+
+	if (reply != orig)
+		line_unlock(reply);
+	else
+		__release(bitlock);
+	line_unlock(orig);
+}
+
+/* Finds and locks the lines of both tuples of @ct. BH is off. */
+static void places_lock(struct ctng_table *t, struct nf_conn *ct, struct places *p)
+	__acquires(bitlock) __acquires(bitlock)
+{
+	struct place *orig = &p->dir[IP_CT_DIR_ORIGINAL];
+	struct place *reply = &p->dir[IP_CT_DIR_REPLY];
+	struct ctng_line *first, *second;
+
+	for (;;) {
+		*orig = place_of(t, ct, IP_CT_DIR_ORIGINAL);
+		*reply = place_of(t, ct, IP_CT_DIR_REPLY);
+		first = place_precedes(orig, reply) ? orig->line : reply->line;
+		second = first == orig->line ? reply->line : orig->line;
+
+		line_lock(first);
+		if (second != first)
+			line_lock(second);
+		else
+			__acquire(bitlock);
+
+		if (likely(!((first->ctl | second->ctl) & CTNG_MOVED)))
+			return;
+
+		/* moved between the look and the lock */
+		places_unlock(p);
+	}
+}
+
+/* One slot is enough where both tuples have one hash, so the same line and tag. */
+static bool places_coincide(const struct places *p)
+{
+	return p->dir[IP_CT_DIR_ORIGINAL].line == p->dir[IP_CT_DIR_REPLY].line &&
+	       p->dir[IP_CT_DIR_ORIGINAL].hash == p->dir[IP_CT_DIR_REPLY].hash;
+}
+
+/*
+ * An entry that has the tuple which @ct has in @dir. The line is locked, so its
+ * entries stay, and the reference taken in the search is never the last one.
+ */
+static struct nf_conntrack_tuple_hash *
+place_clash(const struct place *p, struct nf_conn *ct, enum ip_conntrack_dir dir,
+	    const struct net *net)
+{
+	const struct ctng_key key = {
+		.tuple	= nf_ct_tuple(ct, dir),
+		.zone	= nf_ct_zone(ct),
+	};
+
+	return buckets_find(p->bs, p->hash, &key, net);
+}
+
+/**
+ * line_free_slot() - find a free slot in a bucket
+ * @bs: the buckets.
+ * @line: head of one of them, locked.
+ * @spare: a line to add if the bucket is full; set to NULL if it was used.
+ *
+ * Return: the slot, or NULL if the bucket is full and there is no spare.
+ */
+u64 *line_free_slot(struct ctng_buckets *bs, struct ctng_line *line,
+		    struct ctng_line **spare)
+{
+	struct ctng_line *l, *last = line;
+	unsigned long ctl;
+	u64 *slotp;
+
+	for_each_slot(slotp, line, l) {
+		last = l;
+		if (!*slotp)
+			return slotp;
+	}
+
+	if (!*spare)
+		return NULL;
+
+	l = *spare;
+	*spare = NULL;
+	ctl = last->ctl & CTNG_CTL_FLAGS;
+	/* Release: a reader that sees the line sees it zeroed. */
+	smp_store_release(&last->ctl, (unsigned long)l | ctl);
+	atomic_inc(&bs->spilled);
+
+	return &l->slot[0];
+}
+
+/* Clears the slots of @ct that @line holds. Line locked. */
+static bool line_clear(struct ctng_line *line, const struct nf_conn *ct)
+{
+	struct ctng_line *l;
+	bool found = false;
+	u64 *slotp;
+
+	for_each_slot(slotp, line, l) {
+		if (*slotp && slot_conn(*slotp) == ct) {
+			WRITE_ONCE(*slotp, 0);
+			found = true;
+		}
+	}
+
+	return found;
+}
+
+/* Stores one slot for the tuples @dirs of @ct. False if there is no room. */
+static bool place_fill(struct place *p, struct nf_conn *ct, unsigned int dirs,
+		       struct ctng_line **spare)
+{
+	u64 *slot = line_free_slot(p->bs, p->line, spare);
+
+	if (!slot)
+		return false;
+
+	/* Release: a reader that finds the entry finds it whole. */
+	smp_store_release(slot, ctng_slot(ct, p->hash, dirs));
+
+	return true;
+}
+
+/*
+ * Under both locks. False if there is no room and no spare line left. Reply
+ * tuple first, so that there is nothing to undo for an entry with one slot.
+ */
+static bool places_fill(struct places *p, struct nf_conn *ct, unsigned int dirs,
+			struct ctng_line *spare[IP_CT_DIR_MAX])
+{
+	struct place *orig = &p->dir[IP_CT_DIR_ORIGINAL];
+	struct place *home = &p->dir[CTNG_HOME_DIR];
+
+	WRITE_ONCE(ctng_stored(ct)->hash[IP_CT_DIR_ORIGINAL], orig->hash);
+	WRITE_ONCE(ctng_stored(ct)->hash[CTNG_HOME_DIR], home->hash);
+
+	if (dirs == CTNG_BOTH_DIRS && !places_coincide(p)) {
+		if (!place_fill(orig, ct, BIT(IP_CT_DIR_ORIGINAL),
+				&spare[IP_CT_DIR_ORIGINAL]))
+			return false;
+		dirs = BIT(CTNG_HOME_DIR);
+	}
+
+	if (!place_fill(home, ct, dirs, &spare[CTNG_HOME_DIR])) {
+		line_clear(orig->line, ct);
+		return false;
+	}
+
+	due_lower(home->bs, home->hash, READ_ONCE(ct->timeout));
+
+	return true;
+}
+
+static int insert_once(struct ctng_table *t, struct nf_conn *ct, unsigned int dirs,
+		       struct ctng_line *spare[IP_CT_DIR_MAX],
+		       struct nf_conntrack_tuple_hash **clash)
+{
+	enum ip_conntrack_dir dir;
+	struct places p;
+	int err = 0;
+
+	*clash = NULL;
+	local_bh_disable();
+	places_lock(t, ct, &p);
+
+	for (dir = 0; dir < IP_CT_DIR_MAX && !*clash; dir++)
+		if (dirs & BIT(dir))
+			*clash = place_clash(&p.dir[dir], ct, dir, t->net);
+
+	if (*clash)
+		err = -EEXIST;
+	else if (!places_fill(&p, ct, dirs, spare))
+		err = -EAGAIN;
+
+	places_unlock(&p);
+	local_bh_enable();
+
+	return err;
+}
+
+/**
+ * ctng_table_insert() - put a connection into the table
+ * @t: the table.
+ * @ct: the connection: both tuples, zone, absolute timeout and IPS_CONFIRMED set, and a
+ *	reference for the table taken. Its hash list nodes must be unused.
+ * @dirs: CTNG_BOTH_DIRS, or CTNG_REPLY_ONLY to leave the original tuple to the
+ *	entry that has it.
+ * @clash: set to the entry that has one of the tuples already, with a reference
+ *	for the caller, on -EEXIST; else to NULL.
+ *
+ * Context: any with rcu_read_lock(); turns BH off itself.
+ * Return: 0, -EEXIST, or -ENOMEM if a full bucket could not be extended.
+ */
+int ctng_table_insert(struct ctng_table *t, struct nf_conn *ct, unsigned int dirs,
+		      struct nf_conntrack_tuple_hash **clash)
+{
+	struct ctng_line *spare[IP_CT_DIR_MAX] = {};
+	int err;
+
+	err = insert_once(t, ct, dirs, spare, clash);
+	if (likely(err != -EAGAIN))
+		return err;
+
+	spare[IP_CT_DIR_ORIGINAL] = line_alloc(GFP_ATOMIC | __GFP_NOWARN);
+	spare[IP_CT_DIR_REPLY] = line_alloc(GFP_ATOMIC | __GFP_NOWARN);
+	if (spare[IP_CT_DIR_ORIGINAL] && spare[IP_CT_DIR_REPLY])
+		err = insert_once(t, ct, dirs, spare, clash);
+	else
+		err = -ENOMEM;
+	kfree(spare[IP_CT_DIR_ORIGINAL]);
+	kfree(spare[IP_CT_DIR_REPLY]);
+	ctng_resize_consider(t);
+
+	return err;
+}
+
+/**
+ * ctng_table_remove() - take a connection out of the table
+ * @t: the table.
+ * @ct: the connection; the caller holds a reference beside the table's.
+ *
+ * Readers that are under way may still hold, or get, references to it.
+ *
+ * Context: any with rcu_read_lock(); turns BH off itself.
+ * Return: true if it was in the table: the table's reference is now the
+ * caller's.
+ */
+bool ctng_table_remove(struct ctng_table *t, struct nf_conn *ct)
+{
+	struct places p;
+	bool found;
+
+	local_bh_disable();
+	places_lock(t, ct, &p);
+	found = line_clear(p.dir[IP_CT_DIR_ORIGINAL].line, ct);
+	if (p.dir[IP_CT_DIR_REPLY].line != p.dir[IP_CT_DIR_ORIGINAL].line)
+		found |= line_clear(p.dir[IP_CT_DIR_REPLY].line, ct);
+	places_unlock(&p);
+	local_bh_enable();
+
+	return found;
+}
+
+/**
+ * ctng_table_hasten() - tell the table that an entry will expire sooner than it did
+ * @t: the table.
+ * @ct: an entry of it, its new timeout already stored.
+ *
+ * Not needed when a timeout moves back: the bucket's deadline is a bound.
+ *
+ * Context: any with rcu_read_lock(); turns BH off itself.
+ */
+void ctng_table_hasten(struct ctng_table *t, struct nf_conn *ct)
+{
+	struct places p;
+
+	local_bh_disable();
+	places_lock(t, ct, &p);
+	due_lower(p.dir[CTNG_HOME_DIR].bs, p.dir[CTNG_HOME_DIR].hash,
+		  READ_ONCE(ct->timeout));
+	places_unlock(&p);
+	local_bh_enable();
+}
+
+/**
+ * line_alloc() - allocate a line for a bucket that overflows
+ * @gfp: allocation flags.
+ *
+ * Return: a zeroed line, aligned to its size (as kmalloc() aligns powers of
+ * two), or NULL. Freed by kfree() before it was used, else with its buckets.
+ */
+struct ctng_line *line_alloc(gfp_t gfp)
+{
+	return kzalloc(sizeof(struct ctng_line), gfp);
+}
+
+/**
+ * buckets_alloc() - allocate empty buckets
+ * @lines: number of buckets, a power of two.
+ * @seed: secret of the hash.
+ * @gen: generation of the secret.
+ *
+ * Context: may sleep.
+ * Return: the buckets, to be freed by buckets_free(), or NULL.
+ */
+struct ctng_buckets *buckets_alloc(unsigned int lines, u32 seed, u16 gen)
+{
+	struct ctng_buckets *bs = kzalloc(sizeof(*bs), GFP_KERNEL);
+
+	BUILD_BUG_ON(sizeof(struct ctng_line) != 64);
+
+	if (!bs)
+		return NULL;
+
+	bs->line = kvcalloc(lines, sizeof(*bs->line), GFP_KERNEL);
+	bs->due = kvcalloc(lines, sizeof(*bs->due), GFP_KERNEL);
+	bs->shift = 32 - ilog2(lines);
+	bs->seed = seed;
+	bs->gen = gen;
+	if (!bs->line || !bs->due) {
+		buckets_free(bs);
+		return NULL;
+	}
+
+	return bs;
+}
+
+/**
+ * buckets_free() - free buckets and what they spilled to
+ * @bs: the buckets; no reader is left.
+ *
+ * Context: may sleep.
+ */
+void buckets_free(struct ctng_buckets *bs)
+{
+	struct ctng_line *l, *next;
+	unsigned int i;
+
+	for (i = 0; bs->line && i < buckets_count(bs); i++) {
+		for (l = line_next(&bs->line[i]); l; l = next) {
+			next = line_next(l);
+			kfree(l);
+		}
+	}
+	kvfree(bs->line);
+	kvfree(bs->due);
+	kfree(bs);
+}
+
+/**
+ * ctng_table_init() - make an empty table
+ * @t: the table.
+ * @net: the namespace that it belongs to.
+ * @slots: size to start with, at least; 0 for the default.
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int ctng_table_init(struct ctng_table *t, struct net *net, unsigned int slots)
+{
+	struct ctng_buckets *bs;
+
+	bs = buckets_alloc(ctng_slots_to_lines(slots), get_random_u32(), 0);
+	if (!bs)
+		return -ENOMEM;
+
+	t->net = net;
+	t->floor = slots;
+	mutex_init(&t->resize_mutex);
+	ctng_resize_init(t);
+	RCU_INIT_POINTER(t->cur, bs);
+
+	return 0;
+}
+
+/**
+ * ctng_table_destroy() - free an empty table
+ * @t: the table; no packet, walk or resize can reach it any more.
+ *
+ * Context: may sleep.
+ */
+void ctng_table_destroy(struct ctng_table *t)
+{
+	cancel_work_sync(&t->resize_work);
+	buckets_free(rcu_dereference_protected(t->cur, true));
+}

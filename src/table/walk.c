@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Walks over the table: resumable ones for dumps and clean-ups, and random
+ * samples.
+ *
+ * Buckets are in the order of the hashes whatever their number, so the position
+ * of a walk is a hash, and survives a resize: what was visited has a lower
+ * hash, what was not has an equal or higher one.
+ */
+
+#include <linux/random.h>
+
+#include "table.h"
+#include "bucket.h"
+
+/* A bucket locked for reading it, and the part of it that the walk is to see. */
+struct span {
+	struct ctng_line	*line;
+	u64			first;
+	u64			end;
+};
+
+/* End of the bucket that @pos is in, as a hash. */
+static u64 bucket_end(const struct ctng_buckets *bs, u64 pos)
+{
+	return ((pos >> bs->shift) + 1) << bs->shift;
+}
+
+/*
+ * Locks the bucket where entries with the hash @pos are now. During a shrink
+ * it covers more than the older one did, the rest of which is not there yet.
+ */
+static void span_lock(struct ctng_table *t, u64 pos, struct span *span)
+	__acquires(bitlock)
+{
+	struct ctng_buckets *bs = rcu_dereference(t->cur);
+
+	span->first = pos;
+	span->end = bucket_end(bs, pos);
+	for (;;) {
+		span->line = line_of_hash(bs, pos);
+		line_lock(span->line);
+		if (!(span->line->ctl & CTNG_MOVED))
+			return;
+		line_unlock(span->line);
+		bs = rcu_dereference(bs->next);
+		span->end = min(span->end, bucket_end(bs, pos));
+	}
+}
+
+static bool slot_in_span(u64 slot, const struct span *span)
+{
+	u64 hash;
+
+	if (!slot_is_home(slot))
+		return false;
+
+	hash = (u32)READ_ONCE(ctng_stored(slot_conn(slot))->hash[CTNG_HOME_DIR]);
+
+	return hash >= span->first && hash < span->end;
+}
+
+/* Fills @batch from one bucket; moves the cursor. */
+static unsigned int collect_bucket(struct ctng_table *t, struct ctng_cursor *cursor,
+				   struct nf_conn **batch, unsigned int max)
+{
+	unsigned int n = 0, seen = 0;
+	struct ctng_line *l;
+	struct span span;
+	bool more = false;
+	u64 *slotp;
+
+	local_bh_disable();
+	span_lock(t, cursor->pos, &span);
+	for_each_slot(slotp, span.line, l) {
+		if (!slot_in_span(*slotp, &span) || seen++ < cursor->skip)
+			continue;
+		if (n == max) {
+			more = true;
+			break;
+		}
+		batch[n] = slot_conn(*slotp);
+		refcount_inc(&batch[n++]->ct_general.use);
+	}
+	line_unlock(span.line);
+	local_bh_enable();
+
+	if (more) {
+		cursor->skip += n;
+	} else {
+		cursor->pos = span.end;
+		cursor->skip = 0;
+	}
+
+	return n;
+}
+
+/**
+ * ctng_table_collect() - take the next entries of a walk
+ * @t: the table.
+ * @cursor: where the walk stands, all zero at its start; moved on.
+ * @batch: filled with entries, each with a reference for the caller.
+ * @max: room in @batch. A whole bucket fits into 16 nearly always.
+ *
+ * A walk sees each entry that is in the table all the time exactly once, also
+ * across resizes. (An entry may be missed or doubled only where a single bucket
+ * holds more than @max and changes between two calls.)
+ *
+ * Context: under rcu_read_lock(); turns BH off for one bucket at a time.
+ * Return: number of entries in @batch; zero at the end of the walk.
+ */
+unsigned int ctng_table_collect(struct ctng_table *t, struct ctng_cursor *cursor,
+				struct nf_conn **batch, unsigned int max)
+{
+	unsigned int n = 0;
+
+	while (!n && !ctng_cursor_done(cursor))
+		n = collect_bucket(t, cursor, batch, max);
+
+	return n;
+}
+
+/**
+ * ctng_table_sample() - take the entries of a few buckets at random
+ * @t: the table.
+ * @batch: filled with entries, each with a reference for the caller.
+ * @max: room in @batch, and a bound on the buckets looked at.
+ *
+ * Context: any with rcu_read_lock(); takes no lock.
+ * Return: number of entries in @batch.
+ */
+unsigned int ctng_table_sample(struct ctng_table *t, struct nf_conn **batch,
+			       unsigned int max)
+{
+	struct ctng_buckets *bs = rcu_dereference(t->cur);
+	unsigned int n = 0, tries = max, first = get_random_u32() >> bs->shift;
+	struct nf_conn *ct;
+	struct ctng_line *l;
+	u64 *slotp, slot;
+
+	while (n < max && tries--) {
+		struct ctng_line *head = &bs->line[first++ & (buckets_count(bs) - 1)];
+
+		for_each_slot(slotp, head, l) {
+			slot = READ_ONCE(*slotp);
+			if (!slot_is_home(slot) || n == max)
+				continue;
+			ct = slot_conn(slot);
+			if (!refcount_inc_not_zero(&ct->ct_general.use))
+				continue;
+			/* typesafe: it may have become another's meanwhile */
+			smp_acquire__after_ctrl_dep();
+			if (nf_ct_is_confirmed(ct) && net_eq(nf_ct_net(ct), t->net))
+				batch[n++] = ct;
+			else
+				nf_ct_put(ct);
+		}
+	}
+
+	return n;
+}
