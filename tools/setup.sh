@@ -4,10 +4,11 @@
 
 set -eu
 
-usage="usage: tools/setup.sh [build|run|check]
+usage="usage: tools/setup.sh [build|run|all|check]
 
   build  what it takes to compile the modules for the six kernels
   run    that, and the VMs with the tests in them (default)
+  all    that, and the kernels of the cloud and rt flavours for the VMs
   check  only say what 'run' would install; status 1 when that is not nothing"
 
 kernel_headers=(
@@ -23,6 +24,7 @@ run_packages=(
 )
 # The VMs run the kernels of these headers.
 vm_headers=(linux-headers-amd64 linux-headers-6.12-amd64)
+virtiofsd=$(dirname "$0")/../build/vm/virtiofsd
 
 die() {
 	echo "setup.sh: $*" >&2
@@ -73,14 +75,31 @@ install_qemu() {
 	${sudo:+"$sudo"} rm -rf "$dir"
 }
 
+# The cloud kernels have no 9p. The virtiofsd of Debian 12 is a part of its QEMU 7.2: take
+# the program alone when QEMU is newer.
+install_virtiofsd() {
+	local dir
+
+	[ ! -e /usr/lib/qemu/virtiofsd ] && [ ! -e "$virtiofsd" ] || return 0
+	echo "Taking virtiofsd from Debian 12's own qemu-system-common."
+	dir=$(mktemp -d)
+	(cd "$dir" && apt-get -q download qemu-system-common/bookworm && dpkg -x ./*.deb .) ||
+		die "no qemu-system-common with virtiofsd to be had."
+	mkdir -p "$(dirname "$virtiofsd")"
+	cp "$dir/usr/lib/qemu/virtiofsd" "$virtiofsd"
+	rm -rf "$dir"
+}
+
 what=${1:-run}
 case $what in
 build) wanted=("${build_packages[@]}" "${kernel_headers[@]}") ;;
-run | check)
+run | all | check)
 	wanted=("${build_packages[@]}" "${kernel_headers[@]}" "${run_packages[@]}"
 		qemu-system-x86) ;;
 *) echo "$usage" >&2; exit 2 ;;
 esac
+
+[ "$what" != all ] || vm_headers=("${kernel_headers[@]}")
 
 . /etc/os-release
 [ "${ID:-} ${VERSION_ID:-}" = "debian 12" ] && [ "$(dpkg --print-architecture)" = amd64 ] ||
@@ -88,6 +107,7 @@ esac
 
 mapfile -t missing < <(missing_of "${wanted[@]}"; [ "$what" = build ] || missing_images)
 if [ ${#missing[@]} -eq 0 ]; then
+	[ "$what" != all ] || install_virtiofsd
 	echo "setup.sh: all packages are installed."
 	exit 0
 fi
@@ -112,9 +132,10 @@ fi
 apt install -y --no-install-recommends "${plain[@]}" "${vm_headers[@]}" ||
 	die "apt-get could not install the packages above. The 6.12 kernels are in" \
 		"bookworm-security, which has to be among the sources of apt."
-[ "$what" = run ] || exit 0
+[ "$what" != build ] || exit 0
 mapfile -t images < <(missing_images)
 if [ ${#images[@]} -gt 0 ]; then
 	apt install -y --no-install-recommends "${images[@]}"
 fi
 [ -z "$(missing_of qemu-system-x86)" ] || install_qemu
+[ "$what" != all ] || install_virtiofsd
