@@ -40,4 +40,29 @@
 /* Exported, but declared in a header that only net/netfilter sees. */
 void nf_queue_nf_hook_drop(struct net *net);
 
+/*
+ * The generation of an unconfirmed connection's extensions. Where the kernel has no room for
+ * one it is in a link that only the dying list uses, much later.
+ */
+#ifdef CTNG_HAVE_EXT_GENID
+#define ctng_ext_gen(ct)		READ_ONCE((ct)->ext->gen_id)
+#define ctng_ext_set_gen(ct, gen)	WRITE_ONCE((ct)->ext->gen_id, gen)
+#define ctng_ext_forget_gen(ct)		ctng_ext_set_gen(ct, 0)
+#else
+#define ctng_ext_gen_link(ct)		((ct)->tuplehash[IP_CT_DIR_REPLY].hnnode.pprev)
+#define ctng_ext_gen(ct) \
+	((unsigned int)(unsigned long)READ_ONCE(ctng_ext_gen_link(ct)))
+#define ctng_ext_set_gen(ct, gen) \
+	WRITE_ONCE(ctng_ext_gen_link(ct), (void *)(unsigned long)(gen))
+#define ctng_ext_forget_gen(ct)		((void)(ct))
+#endif
+
+/* Count the rules that use labels; the writers exclude each other. */
+#ifdef CTNG_HAVE_LABELS_ATOMIC
+#define ctng_labels_used_add(net, n)	atomic_add(n, &(net)->ct.labels_used)
+#else
+#define ctng_labels_used_add(net, n) \
+	WRITE_ONCE((net)->ct.labels_used, (net)->ct.labels_used + (n))
+#endif
+
 #endif /* CTNG_COMPAT_H */
