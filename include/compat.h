@@ -10,6 +10,7 @@
 
 #include <ctng_features.h>
 
+#include <linux/icmpv6.h>
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/nf_conntrack.h>
@@ -25,6 +26,17 @@
 #ifdef CTNG_HAVE_REFRESH_SKB
 #define nf_ct_refresh(ct, extra_jiffies) \
 	__nf_ct_refresh_acct(ct, IP_CT_ESTABLISHED, NULL, extra_jiffies, false)
+#endif
+
+/*
+ * Multicast router discovery (RFC 4286): a kernel that knows both messages leaves
+ * them alone as it does neighbour discovery.
+ */
+#ifdef ICMPV6_MRDISC_SOL
+#define CTNG_UNTRACKED_MRDISC(type) \
+	((type) == ICMPV6_MRDISC_ADV || (type) == ICMPV6_MRDISC_SOL)
+#else
+#define CTNG_UNTRACKED_MRDISC(type)	false
 #endif
 
 /*
@@ -58,11 +70,13 @@ void nf_queue_nf_hook_drop(struct net *net);
 #endif
 
 /* Count the rules that use labels; the writers exclude each other. */
+static inline void ctng_labels_used_add(struct net *net, int n)
+{
 #ifdef CTNG_HAVE_LABELS_ATOMIC
-#define ctng_labels_used_add(net, n)	atomic_add(n, &(net)->ct.labels_used)
+	atomic_add(n, &net->ct.labels_used);
 #else
-#define ctng_labels_used_add(net, n) \
-	WRITE_ONCE((net)->ct.labels_used, (net)->ct.labels_used + (n))
+	WRITE_ONCE(net->ct.labels_used, net->ct.labels_used + n);
 #endif
+}
 
 #endif /* CTNG_COMPAT_H */
