@@ -57,7 +57,8 @@ struct ctng_line {
  * @shift: bucket number = low half of the hash >> @shift, so the order of the
  *	buckets is that of the hashes whatever their number.
  * @seed: of the hash, secret; immutable.
- * @gen: generation of @seed; immutable.
+ * @gen: generation of @seed, never 0, so that a new entry's zeroed hash is none;
+ *	immutable.
  * @spilled: lines that had to be added; decides on growing.
  */
 struct ctng_buckets {

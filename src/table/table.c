@@ -558,7 +558,7 @@ int ctng_table_init(struct ctng_table *t, struct net *net, unsigned int slots)
 {
 	struct ctng_buckets *bs;
 
-	bs = buckets_alloc(ctng_slots_to_lines(slots), get_random_u32(), 0);
+	bs = buckets_alloc(ctng_slots_to_lines(slots), get_random_u32(), 1);
 	if (!bs)
 		return -ENOMEM;
 

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# For the tests, which run as root in a VM of their own: KTAP, and a small network.
+# shellcheck shell=bash
+#
+#   . "$(dirname "$0")/lib.sh"
+#   network                  # see below
+#   check "what it shows" command with arguments
+#   finish
+#
+# A test must pass on the in-tree module too, except where it says what differs:
+#   if ours; then ...
+
+KSFT_SKIP=4
+tests_done=0
+tests_failed=0
+
+# Is the loaded nf_conntrack conntrack-ng?
+ours() {
+	[ -e /sys/module/nf_conntrack/version ]
+}
+
+check() { # NAME COMMAND...: one test, passed if COMMAND succeeds
+	local name=$1 out
+	shift
+	tests_done=$((tests_done + 1))
+	if out=$("$@" 2>&1); then
+		echo "ok $tests_done $name"
+	else
+		tests_failed=$((tests_failed + 1))
+		echo "not ok $tests_done $name"
+		printf '%s\n' "# failed: $*" "${out//$'\n'/$'\n'# }" | sed 's/^\([^#]\)/# \1/'
+	fi
+}
+
+check_equal() { # NAME WANT GOT
+	check "$1" is_equal "$2" "$3"
+}
+
+is_equal() {
+	[ "$1" = "$2" ] || {
+		echo "wanted: $1"
+		echo "got:    $2"
+		return 1
+	}
+}
+
+skip() { # NAME REASON: one test that cannot be run here
+	tests_done=$((tests_done + 1))
+	echo "ok $tests_done $1 # SKIP $2"
+}
+
+skip_all() { # REASON
+	echo "1..0 # SKIP $1"
+	exit $KSFT_SKIP
+}
+
+finish() {
+	echo "1..$tests_done"
+	[ $tests_failed = 0 ]
+	exit
+}
+
+wait_for() { # SECONDS COMMAND...: poll until COMMAND succeeds
+	local tries=$(($1 * 20))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $((tries -= 1)) -gt 0 ] || { "$@"; return; }
+		sleep 0.05
+	done
+}
+
+# Three hosts; the router is where connections are tracked:
+#
+#   client ---------------- router ---------------- server
+#   c0                      r0    r1                     s0
+#   10.0.1.2          10.0.1.1    10.0.2.1         10.0.2.2
+#   fd00:1::2        fd00:1::1    fd00:2::1       fd00:2::2
+network() {
+	local ns
+	for ns in client router server; do
+		ip netns del $ns 2>/dev/null
+		ip netns add $ns
+		ip -n $ns link set lo up
+	done
+	trap network_down EXIT
+	ip link add c0 netns client type veth peer r0 netns router
+	ip link add s0 netns server type veth peer r1 netns router
+	# in one command each, with no time lost on duplicate address detection
+	ip netns exec client sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.c0.accept_dad=0
+	ip netns exec server sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.s0.accept_dad=0
+	ip netns exec router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+		net.ipv6.conf.r0.accept_dad=0 net.ipv6.conf.r1.accept_dad=0
+	link client c0 10.0.1.2 fd00:1::2 10.0.1.1 fd00:1::1
+	link server s0 10.0.2.2 fd00:2::2 10.0.2.1 fd00:2::1
+	link router r0 10.0.1.1 fd00:1::1
+	link router r1 10.0.2.1 fd00:2::1
+	wait_for 5 client ping -c 1 -W 1 10.0.2.2
+}
+
+link() { # NETNS DEVICE IPV4 IPV6 [GATEWAY4 GATEWAY6]
+	ip -n "$1" addr add "$3/24" dev "$2"
+	ip -n "$1" addr add "$4/64" dev "$2" nodad
+	ip -n "$1" link set "$2" up
+	[ -z "${5-}" ] || ip -n "$1" route add default via "$5"
+	[ -z "${6-}" ] || ip -n "$1" -6 route add default via "$6" dev "$2"
+}
+
+network_down() {
+	local ns pids
+	for ns in client router server; do
+		pids=$(ip netns pids $ns 2>/dev/null)
+		# shellcheck disable=SC2086
+		[ -z "$pids" ] || kill $pids 2>/dev/null
+		ip netns del $ns 2>/dev/null
+	done
+}
+
+client() { ip netns exec client "$@"; }
+router() { ip netns exec router "$@"; }
+server() { ip netns exec server "$@"; }
+
+# Entries of the router that match all the patterns given
+entries() {
+	local pattern out
+	out=$(router cat /proc/net/nf_conntrack)
+	for pattern in "$@"; do
+		out=$(grep -E -- "$pattern" <<<"$out")
+	done
+	[ -z "$out" ] || printf '%s\n' "$out"
+}
+
+has_entry() { # PATTERN...
+	[ -n "$(entries "$@")" ]
+}
+
+no_entry() { # PATTERN...
+	! has_entry "$@"
+}
