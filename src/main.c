@@ -10,6 +10,7 @@
 #include "ext/ext.h"
 #include "net.h"
 #include "proto/proto.h"
+#include "ui/sockopt.h"
 #include "ui/ui.h"
 
 static int __net_init net_init(struct net *net)
@@ -127,11 +128,17 @@ static int __init conntrack_ng_init(void)
 	if (err)
 		goto err_ui;
 
+	err = ctng_sockopt_init();
+	if (err)
+		goto err_sockopt;
+
 	pr_info("nf_conntrack: conntrack-ng " CTNG_VERSION " (%u buckets, %u max)\n",
 		nf_conntrack_htable_size, nf_conntrack_max);
 
 	return 0;
 
+err_sockopt:
+	ctng_ui_exit();
 err_ui:
 	unregister_pernet_subsys(&net_ops);
 err_pernet:
@@ -149,6 +156,7 @@ err_ext:
 
 static void __exit conntrack_ng_exit(void)
 {
+	ctng_sockopt_exit();
 	ctng_ui_exit();
 	/* Waits until no packet carries a connection. */
 	unregister_pernet_subsys(&net_ops);
