@@ -96,7 +96,7 @@ static struct nf_conn *conn_alloc(const struct nf_conntrack_tuple *orig,
 	ct->zone = (struct nf_conntrack_zone){ .id = zone, .dir = NF_CT_DEFAULT_ZONE_DIR };
 	/* as in ctng_conn_publish(): complete before it can be taken */
 	smp_wmb();
-	refcount_set(&ct->ct_general.use, 2);
+	refcount_set(&ct->ct_general.use, 1);
 
 	return ct;
 }
@@ -199,7 +199,6 @@ static void empty_table(struct ctng_table *t)
 		for (i = 0; i < n; i++) {
 			remove_put(t, batch[i]);
 			nf_ct_put(batch[i]);
-			cursor.skip -= !!cursor.skip;
 		}
 	} while (!ctng_cursor_done(&cursor));
 }
@@ -387,7 +386,6 @@ static bool model_step(struct ctng_table *t, struct nf_conn **model)
 			ok &= CHECK(insert(t, ct, CTNG_BOTH_DIRS, &winner) == -EEXIST);
 			ok &= CHECK(winner == model[n]);
 			nf_ct_put(winner);
-			nf_ct_put(ct);
 			nf_ct_put(ct);
 		} else {
 			ok &= CHECK(insert_new(t, ct));

@@ -34,14 +34,11 @@ int ctng_confirm_insert(struct nf_conn *ct, unsigned int dirs,
 
 	/* All that a reader judges by is written before the slot is published. */
 	WRITE_ONCE(ct->timeout, deadline);
-	refcount_inc(&ct->ct_general.use);
 	set_bit(IPS_CONFIRMED_BIT, &ct->status);
 
 	err = ctng_table_insert(&cnet->table, ct, dirs, clash);
 	if (unlikely(err)) {
 		clear_bit(IPS_CONFIRMED_BIT, &ct->status);
-		/* not the last: the packet's reference is there */
-		WARN_ON_ONCE(refcount_dec_and_test(&ct->ct_general.use));
 		WRITE_ONCE(ct->timeout, timeout);
 		return err;
 	}
@@ -135,7 +132,7 @@ int __nf_conntrack_confirm(struct sk_buff *skb)
 /**
  * nf_conntrack_hash_check_insert() - put a connection made by ctnetlink into the table
  * @ct: the connection from nf_conntrack_alloc(), complete; its timeout is
- *	relative.
+ *	relative, and nobody refers to it.
  *
  * Context: process or BH, under RCU.
  * Return: 0, the caller has a reference beside the table's; -EEXIST if one of
@@ -150,13 +147,10 @@ int nf_conntrack_hash_check_insert(struct nf_conn *ct)
 	if (!ctng_ext_confirm(ct))
 		return -ETIMEDOUT;
 
-	ctng_conn_publish(ct);
 	err = confirm_once(ct, &clash);
 	if (err) {
 		if (err == -EEXIST)
 			nf_ct_put(nf_ct_tuplehash_to_ctrack(clash));
-		/* back to what nf_conntrack_free() expects */
-		refcount_set(&ct->ct_general.use, 0);
 		return err;
 	}
 

@@ -114,12 +114,9 @@ void nf_ct_iterate_cleanup_net(int (*iter)(struct nf_conn *i, void *data),
 		rcu_read_unlock();
 
 		for (i = 0; i < n; i++) {
-			if (iter_wants(iter, batch[i], iter_data->data)) {
+			if (iter_wants(iter, batch[i], iter_data->data))
 				nf_ct_delete(batch[i], iter_data->portid,
 					     iter_data->report);
-				/* a bucket of more than a batch just got shorter */
-				cursor.skip -= !!cursor.skip;
-			}
 			nf_ct_put(batch[i]);
 		}
 		cond_resched();

@@ -170,8 +170,8 @@ static inline bool slot_is_home(u64 slot)
 	for (_l = (_line); _l; _l = line_next(_l))			\
 		for (_slotp = _l->slot; _slotp < _l->slot + CTNG_WAYS; _slotp++)
 
-u64 *line_free_slot(struct ctng_buckets *bs, struct ctng_line *line,
-		    struct ctng_line **spare);
+u64 *line_free_slot(struct ctng_line *line);
+void line_extend(struct ctng_buckets *bs, struct ctng_line *line, struct ctng_line *spare);
 void due_lower(struct ctng_buckets *bs, u64 hash, u32 when);
 struct ctng_buckets *buckets_alloc(unsigned int lines, u32 seed, u16 gen);
 void buckets_free(struct ctng_buckets *bs);

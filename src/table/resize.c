@@ -55,13 +55,6 @@ static struct ctng_line *stash_pop(struct stash *stash)
 	return l;
 }
 
-static void stash_push(struct stash *stash, struct ctng_line *l)
-{
-	l->ctl = (unsigned long)stash->line;
-	stash->line = l;
-	stash->count++;
-}
-
 static void stash_empty(struct stash *stash)
 {
 	while (stash->count)
@@ -84,19 +77,20 @@ static unsigned int line_entries(struct ctng_line *line)
 static void place_in_new(struct ctng_buckets *new, struct nf_conn *ct, u64 hash,
 			 unsigned int dirs, struct stash *stash)
 {
-	struct ctng_line *line = line_of_hash(new, hash), *spare;
+	struct ctng_line *line = line_of_hash(new, hash);
 	u64 *slot;
 
-	spare = stash_pop(stash);
 	line_lock(line);
-	slot = line_free_slot(new, line, &spare);
+	slot = line_free_slot(line);
+	if (!slot) {
+		line_extend(new, line, stash_pop(stash));
+		slot = line_free_slot(line);
+	}
 	/* Release: as in place_fill(). */
 	smp_store_release(slot, ctng_slot(ct, hash, dirs));
 	if (dirs & BIT(CTNG_HOME_DIR))
 		due_lower(new, hash, READ_ONCE(ct->timeout));
 	line_unlock(line);
-	if (spare)
-		stash_push(stash, spare);
 }
 
 static void move_slot(struct ctng_buckets *new, u64 *slotp, struct stash *stash)

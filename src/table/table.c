@@ -275,36 +275,64 @@ place_clash(const struct place *p, struct nf_conn *ct, enum ip_conntrack_dir dir
 
 /**
  * line_free_slot() - find a free slot in a bucket
- * @bs: the buckets.
- * @line: head of one of them, locked.
- * @spare: a line to add if the bucket is full; set to NULL if it was used.
+ * @line: head of the bucket, locked.
  *
- * Return: the slot, or NULL if the bucket is full and there is no spare.
+ * Return: the slot, or NULL if the bucket is full.
  */
-u64 *line_free_slot(struct ctng_buckets *bs, struct ctng_line *line,
-		    struct ctng_line **spare)
+u64 *line_free_slot(struct ctng_line *line)
 {
-	struct ctng_line *l, *last = line;
-	unsigned long ctl;
+	struct ctng_line *l;
 	u64 *slotp;
 
-	for_each_slot(slotp, line, l) {
-		last = l;
+	for_each_slot(slotp, line, l)
 		if (!*slotp)
 			return slotp;
-	}
 
-	if (!*spare)
-		return NULL;
+	return NULL;
+}
 
-	l = *spare;
-	*spare = NULL;
-	ctl = last->ctl & CTNG_CTL_FLAGS;
+/**
+ * line_extend() - add a line to a full bucket
+ * @bs: the buckets.
+ * @line: head of one of them, locked.
+ * @spare: the line to add, zeroed.
+ */
+void line_extend(struct ctng_buckets *bs, struct ctng_line *line, struct ctng_line *spare)
+{
+	struct ctng_line *next;
+
+	while ((next = line_next(line)))
+		line = next;
+
 	/* Release: a reader that sees the line sees it zeroed. */
-	smp_store_release(&last->ctl, (unsigned long)l | ctl);
+	smp_store_release(&line->ctl, (line->ctl & CTNG_CTL_FLAGS) | (unsigned long)spare);
 	atomic_inc(&bs->spilled);
+}
 
-	return &l->slot[0];
+static unsigned int line_room(struct ctng_line *line)
+{
+	struct ctng_line *l;
+	unsigned int n = 0;
+	u64 *slotp;
+
+	for_each_slot(slotp, line, l)
+		n += !*slotp;
+
+	return n;
+}
+
+/* Makes sure that @n slots are free at a place. Line locked. */
+static bool place_reserve(struct place *p, unsigned int n, struct ctng_line **spare)
+{
+	if (likely(line_room(p->line) >= n))
+		return true;
+	if (!*spare)
+		return false;
+
+	line_extend(p->bs, p->line, *spare);
+	*spare = NULL;
+
+	return true;
 }
 
 /* Clears the slots of @ct that @line holds. Line locked. */
@@ -324,45 +352,48 @@ static bool line_clear(struct ctng_line *line, const struct nf_conn *ct)
 	return found;
 }
 
-/* Stores one slot for the tuples @dirs of @ct. False if there is no room. */
-static bool place_fill(struct place *p, struct nf_conn *ct, unsigned int dirs,
-		       struct ctng_line **spare)
+static void place_fill(struct place *p, struct nf_conn *ct, unsigned int dirs)
 {
-	u64 *slot = line_free_slot(p->bs, p->line, spare);
-
-	if (!slot)
-		return false;
-
 	/* Release: a reader that finds the entry finds it whole. */
-	smp_store_release(slot, ctng_slot(ct, p->hash, dirs));
-
-	return true;
+	smp_store_release(line_free_slot(p->line), ctng_slot(ct, p->hash, dirs));
 }
 
 /*
- * Under both locks. False if there is no room and no spare line left. Reply
- * tuple first, so that there is nothing to undo for an entry with one slot.
+ * The table's reference. A connection made by user space was nobody's so far;
+ * then its maker gets one too.
  */
+static void take_reference(struct nf_conn *ct)
+{
+	if (likely(refcount_read(&ct->ct_general.use))) {
+		refcount_inc(&ct->ct_general.use);
+		return;
+	}
+
+	/* Pairs with smp_acquire__after_ctrl_dep() in slot_get(). */
+	smp_wmb();
+	refcount_set(&ct->ct_general.use, 2);
+}
+
+/* Under both locks. False, with nothing changed, if there is no room. */
 static bool places_fill(struct places *p, struct nf_conn *ct, unsigned int dirs,
 			struct ctng_line *spare[IP_CT_DIR_MAX])
 {
 	struct place *orig = &p->dir[IP_CT_DIR_ORIGINAL];
 	struct place *home = &p->dir[CTNG_HOME_DIR];
+	bool two = dirs == CTNG_BOTH_DIRS && !places_coincide(p);
+
+	if (!place_reserve(home, two && orig->line == home->line ? 2 : 1,
+			   &spare[CTNG_HOME_DIR]) ||
+	    (two && !place_reserve(orig, 1, &spare[IP_CT_DIR_ORIGINAL])))
+		return false;
 
 	WRITE_ONCE(ctng_stored(ct)->hash[IP_CT_DIR_ORIGINAL], orig->hash);
 	WRITE_ONCE(ctng_stored(ct)->hash[CTNG_HOME_DIR], home->hash);
+	take_reference(ct);
 
-	if (dirs == CTNG_BOTH_DIRS && !places_coincide(p)) {
-		if (!place_fill(orig, ct, BIT(IP_CT_DIR_ORIGINAL),
-				&spare[IP_CT_DIR_ORIGINAL]))
-			return false;
-		dirs = BIT(CTNG_HOME_DIR);
-	}
-
-	if (!place_fill(home, ct, dirs, &spare[CTNG_HOME_DIR])) {
-		line_clear(orig->line, ct);
-		return false;
-	}
+	if (two)
+		place_fill(orig, ct, BIT(IP_CT_DIR_ORIGINAL));
+	place_fill(home, ct, two ? BIT(CTNG_HOME_DIR) : dirs);
 
 	due_lower(home->bs, home->hash, READ_ONCE(ct->timeout));
 
@@ -399,8 +430,9 @@ static int insert_once(struct ctng_table *t, struct nf_conn *ct, unsigned int di
 /**
  * ctng_table_insert() - put a connection into the table
  * @t: the table.
- * @ct: the connection: both tuples, zone, absolute timeout and IPS_CONFIRMED set, and a
- *	reference for the table taken. Its hash list nodes must be unused.
+ * @ct: the connection: both tuples, zone, absolute timeout and IPS_CONFIRMED
+ *	set. The table takes a reference; where the count was zero, as after
+ *	nf_conntrack_alloc(), the caller gets one as well.
  * @dirs: CTNG_BOTH_DIRS, or CTNG_REPLY_ONLY to leave the original tuple to the
  *	entry that has it.
  * @clash: set to the entry that has one of the tuples already, with a reference

@@ -46,11 +46,9 @@ struct ctng_table {
 /**
  * struct ctng_cursor - where a walk over the table stands
  * @pos: first hash not yet visited, 1 << 32 at the end; zero starts a walk.
- * @skip: entries of the bucket at @pos already visited.
  */
 struct ctng_cursor {
-	u64		pos;
-	unsigned int	skip;
+	u64	pos;
 };
 
 static inline bool ctng_cursor_done(const struct ctng_cursor *cursor)

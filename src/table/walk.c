@@ -60,37 +60,44 @@ static bool slot_in_span(u64 slot, const struct span *span)
 	return hash >= span->first && hash < span->end;
 }
 
-/* Fills @batch from one bucket; moves the cursor. */
+/* How many entries of a locked bucket the span covers. */
+static unsigned int span_count(const struct span *span)
+{
+	struct ctng_line *l;
+	unsigned int n = 0;
+	u64 *slotp;
+
+	for_each_slot(slotp, span->line, l)
+		n += slot_in_span(*slotp, span);
+
+	return n;
+}
+
+/* Fills @batch from one bucket, or from as much of it as fits; moves the cursor. */
 static unsigned int collect_bucket(struct ctng_table *t, struct ctng_cursor *cursor,
 				   struct nf_conn **batch, unsigned int max)
 {
-	unsigned int n = 0, seen = 0;
 	struct ctng_line *l;
+	unsigned int n = 0;
 	struct span span;
-	bool more = false;
 	u64 *slotp;
 
 	local_bh_disable();
 	span_lock(t, cursor->pos, &span);
+
+	while (span_count(&span) > max && span.end - span.first > 1)
+		span.end = span.first + (span.end - span.first) / 2;
+
 	for_each_slot(slotp, span.line, l) {
-		if (!slot_in_span(*slotp, &span) || seen++ < cursor->skip)
+		if (!slot_in_span(*slotp, &span) || n == max)
 			continue;
-		if (n == max) {
-			more = true;
-			break;
-		}
 		batch[n] = slot_conn(*slotp);
 		refcount_inc(&batch[n++]->ct_general.use);
 	}
 	line_unlock(span.line);
 	local_bh_enable();
 
-	if (more) {
-		cursor->skip += n;
-	} else {
-		cursor->pos = span.end;
-		cursor->skip = 0;
-	}
+	cursor->pos = span.end;
 
 	return n;
 }
@@ -98,13 +105,13 @@ static unsigned int collect_bucket(struct ctng_table *t, struct ctng_cursor *cur
 /**
  * ctng_table_collect() - take the next entries of a walk
  * @t: the table.
- * @cursor: where the walk stands, all zero at its start; moved on.
+ * @cursor: where the walk stands, zero at its start; moved on.
  * @batch: filled with entries, each with a reference for the caller.
- * @max: room in @batch. A whole bucket fits into 16 nearly always.
+ * @max: room in @batch, 16 or more: what does not fit of so many entries with
+ *	one and the same hash would be left out.
  *
  * A walk sees each entry that is in the table all the time exactly once, also
- * across resizes. (An entry may be missed or doubled only where a single bucket
- * holds more than @max and changes between two calls.)
+ * across resizes.
  *
  * Context: under rcu_read_lock(); turns BH off for one bucket at a time.
  * Return: number of entries in @batch; zero at the end of the walk.
