@@ -17,7 +17,7 @@
 #include "ext.h"
 
 /* How long a listener that could not take an event is left alone. */
-#define REDELIVER_DELAY		HZ
+#define REDELIVER_DELAY		(HZ / 10)
 
 /**
  * nf_conn_pernet_ecache() - a namespace's dying list

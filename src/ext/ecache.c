@@ -117,7 +117,7 @@ static int notify(struct nf_conntrack_ecache *e, unsigned int events,
 /**
  * nf_conntrack_eventmask_report() - tell the listener of something right now
  * @eventmask: what happened (1 << IPCT_*)
- * @ct: the connection; nothing happens if it has no event cache
+ * @ct: the connection; nothing happens if it has no event cache or is not confirmed
  * @portid: netlink port of the process that did it, or zero
  * @report: did that process ask to be told, too?
  *
@@ -134,7 +134,7 @@ int nf_conntrack_eventmask_report(unsigned int eventmask, struct nf_conn *ct,
 	};
 	int err;
 
-	if (!e)
+	if (!e || !nf_ct_is_confirmed(ct))
 		return 0;
 
 	item.portid = e->portid ? : portid;

@@ -146,8 +146,14 @@ static void replace_be32(struct sk_buff *skb, struct tcphdr *th, void *field, u3
 {
 	__be32 old = get_unaligned((__be32 *)field), new = htonl(val);
 
-	inet_proto_csum_replace4(&th->check, skb, old, new, false);
 	put_unaligned(new, (__be32 *)field);
+
+	/* At an odd offset each byte is in the other half of the sum's words. */
+	if ((field - (void *)th) & 1) {
+		old = (__force __be32)ror32((__force u32)old, 8);
+		new = (__force __be32)ror32((__force u32)new, 8);
+	}
+	inet_proto_csum_replace4(&th->check, skb, old, new, false);
 }
 
 /* The edges of the blocks of a SACK option (RFC 2018, section 3) are acknowledgements. */
@@ -161,7 +167,7 @@ static void adjust_sack(struct sk_buff *skb, struct tcphdr *th, u8 *edge, const 
 	}
 }
 
-/* False if an option's length is nonsense. */
+/* All of the header is there. False if an option's length is nonsense. */
 static bool adjust_options(struct sk_buff *skb, struct tcphdr *th,
 			   const struct nf_ct_seqadj *adj)
 {
@@ -209,9 +215,6 @@ int nf_ct_seq_adjust(struct sk_buff *skb, struct nf_conn *ct,
 	if (skb_ensure_writable(skb, protoff + sizeof(*th)))
 		return 0;
 	th = (struct tcphdr *)(skb->data + protoff);
-	if (th->doff * 4 < sizeof(*th) || skb_ensure_writable(skb, protoff + th->doff * 4))
-		return 0;
-	th = (struct tcphdr *)(skb->data + protoff);
 
 	spin_lock_bh(&ct->lock);
 	sent = seqadj->seq[dir];
@@ -223,6 +226,10 @@ int nf_ct_seq_adjust(struct sk_buff *skb, struct nf_conn *ct,
 
 	if (!th->ack)
 		return 1;
+	if (skb_ensure_writable(skb, protoff + th->doff * 4))
+		return 0;
+	th = (struct tcphdr *)(skb->data + protoff);
+
 	ack = ntohl(th->ack_seq);
 	replace_be32(skb, th, &th->ack_seq, ack - ack_offset_at(&acked, ack));
 
