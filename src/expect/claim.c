@@ -79,7 +79,7 @@ static void inherit(struct nf_conn *ct, const struct nf_conntrack_expect *exp)
 	if (!helper || !ctng_helper_registered(helper))
 		return;
 
-	/* no memory: the connection does without, as it is an expected one */
+	/* Without memory it does without a helper, but remains expected. */
 	help = nf_ct_helper_ext_add(ct, GFP_ATOMIC);
 	if (help)
 		rcu_assign_pointer(help->helper, helper);

@@ -173,18 +173,14 @@ int ctng_expect_init_net(struct net *net)
 	return 0;
 }
 
-static bool any_expect(struct nf_conntrack_expect *exp, void *data)
-{
-	return true;
-}
-
 /**
- * ctng_expect_exit_net - a namespace ends: forget what it expects
- * @net: the namespace; no packet makes new expectations in it any more.
+ * ctng_expect_exit_net - a namespace ends
+ * @net: the namespace; its connections are gone and took along what they
+ *	expected.
  *
  * Context: may sleep.
  */
 void ctng_expect_exit_net(struct net *net)
 {
-	nf_ct_expect_iterate_net(net, any_expect, NULL, 0, 0);
+	WARN_ON_ONCE(ctng_pernet(net)->abi.expect_count);
 }

@@ -74,14 +74,20 @@ static int find_clash(struct nf_conntrack_expect *exp, unsigned int flags,
 	return 0;
 }
 
+/*
+ * The master's helper sets the limits, even for an expectation that someone else
+ * has made (a rule, user space).
+ */
 static const struct nf_conntrack_expect_policy *
 policy_of(const struct nf_conntrack_expect *exp)
 {
+	const struct nf_conn_help *help = nfct_help(exp->master);
 	const struct nf_conntrack_helper *helper;
 
-	helper = rcu_dereference_check(exp->helper,
-				       lockdep_is_held(&nf_conntrack_expect_lock));
-	return helper ? &helper->expect_policy[exp->class] : NULL;
+	helper = rcu_dereference(help->helper);
+	if (!helper || exp->class > helper->expect_class_max)
+		return NULL;
+	return &helper->expect_policy[exp->class];
 }
 
 /* New ones go to the head of the master's list: the oldest is the last. */
@@ -96,9 +102,10 @@ static void evict_oldest(struct nf_conn_help *help, unsigned int class)
 		nf_ct_unlink_expect(oldest);
 }
 
-static int make_room(struct nf_conntrack_expect *exp, struct nf_conn_help *help)
+static int make_room(struct nf_conntrack_expect *exp)
 {
 	const struct nf_conntrack_expect_policy *policy = policy_of(exp);
+	struct nf_conn_help *help = nfct_help(exp->master);
 	unsigned int limit = 0;
 
 	/* the policies of a user space helper change at any time */
@@ -112,8 +119,6 @@ static int make_room(struct nf_conntrack_expect *exp, struct nf_conn_help *help)
 		nf_ct_expectation_gc(help);
 	if (help->expecting[exp->class] >= limit)
 		evict_oldest(help, exp->class);
-	if (help->expecting[exp->class] >= limit)
-		return -EMFILE;
 
 	if (ctng_pernet(nf_ct_exp_net(exp))->abi.expect_count >=
 	    READ_ONCE(nf_ct_expect_max)) {
@@ -123,60 +128,76 @@ static int make_room(struct nf_conntrack_expect *exp, struct nf_conn_help *help)
 	return 0;
 }
 
+/* The policy's time comes on top of what the creator has given. */
 static void start_timeout(struct nf_conntrack_expect *exp)
 {
 	const struct nf_conntrack_expect_policy *policy = policy_of(exp);
-	u64 ttl;
+	s64 left;
 
-	/* without a policy the creator has set it */
 	if (!policy)
 		return;
 
-	ttl = (u64)READ_ONCE(policy->timeout) * HZ;
-	WRITE_ONCE(exp->timeout,
-		   nfct_time_stamp + (u32)min_t(u64, ttl, S32_MAX));
+	left = (s32)(exp->timeout - nfct_time_stamp);
+	left += (u64)READ_ONCE(policy->timeout) * HZ;
+	WRITE_ONCE(exp->timeout, nfct_time_stamp + (u32)min_t(s64, left, S32_MAX));
 }
 
 static bool helper_leaves(const struct nf_conntrack_expect *exp)
 {
 	const struct nf_conntrack_helper *helper, *assign;
-	bool leaves;
 
-	rcu_read_lock();
 	helper = rcu_dereference(exp->helper);
 	assign = rcu_dereference(exp->assign_helper);
-	leaves = (helper && !ctng_helper_registered(helper)) ||
-		 (assign && !ctng_helper_registered(assign));
-	rcu_read_unlock();
-	return leaves;
+	return (helper && !ctng_helper_registered(helper)) ||
+	       (assign && !ctng_helper_registered(assign));
 }
 
-/* May it come in? Nothing has changed when the answer is no. */
-static int admit(struct nf_conntrack_expect *exp, unsigned int flags,
-		 struct nf_conntrack_expect **twin)
+/*
+ * All of them or none. They are compared with those that are there, not with each
+ * other, and the limits are those for one: nobody evicts his own companion.
+ */
+static int insert(struct nf_conntrack_expect *exp[], unsigned int n,
+		  u32 portid, int report, unsigned int flags)
 {
-	if (!nfct_help(exp->master) || helper_leaves(exp))
-		return -ESHUTDOWN;
-	return find_clash(exp, flags, twin);
-}
-
-static int insert(struct nf_conntrack_expect *exp,
-		  struct nf_conntrack_expect *twin, u32 portid, int report)
-{
-	struct nf_conn_help *help = nfct_help(exp->master);
+	struct nf_conntrack_expect *twin[2];
+	unsigned int i;
 	int err;
 
-	if (twin)
-		nf_ct_unlink_expect(twin);
+	for (i = 0; i < n; i++) {
+		if (!nfct_help(exp[i]->master) || helper_leaves(exp[i]))
+			return -ESHUTDOWN;
+		err = find_clash(exp[i], flags, &twin[i]);
+		if (err)
+			return err;
+	}
 
-	err = make_room(exp, help);
-	if (err)
-		return err;
+	for (i = 0; i < n; i++) {
+		if (twin[i])
+			nf_ct_unlink_expect(twin[i]);
+		err = make_room(exp[i]);
+		if (err)
+			return err;
+	}
 
-	start_timeout(exp);
-	ctng_expect_link(exp, help);
-	nf_ct_expect_event_report(IPEXP_NEW, exp, portid, report);
+	for (i = 0; i < n; i++) {
+		start_timeout(exp[i]);
+		ctng_expect_link(exp[i], nfct_help(exp[i]->master));
+		nf_ct_expect_event_report(IPEXP_NEW, exp[i], portid, report);
+	}
 	return 0;
+}
+
+static int insert_locked(struct nf_conntrack_expect *exp[], unsigned int n,
+			 u32 portid, int report, unsigned int flags)
+{
+	int err;
+
+	rcu_read_lock();
+	spin_lock_bh(&nf_conntrack_expect_lock);
+	err = insert(exp, n, portid, report, flags);
+	spin_unlock_bh(&nf_conntrack_expect_lock);
+	rcu_read_unlock();
+	return err;
 }
 
 /**
@@ -187,8 +208,7 @@ static int insert(struct nf_conntrack_expect *exp,
  * @flags: NF_CT_EXP_F_SKIP_MASTER: the same wish of another master is not a
  *	clash.
  *
- * Context: BH or process, under rcu_read_lock(); takes
- *	nf_conntrack_expect_lock.
+ * Context: BH or process; takes nf_conntrack_expect_lock.
  * Return: 0; -EALREADY if the same is expected in another class (or, with
  *	NF_CT_EXP_F_SKIP_MASTER, by another master), -EBUSY if a connection could
  *	fulfil this and another one, -EMFILE if there are too many, -ESHUTDOWN if
@@ -197,50 +217,22 @@ static int insert(struct nf_conntrack_expect *exp,
 int nf_ct_expect_related_report(struct nf_conntrack_expect *exp,
 				u32 portid, int report, unsigned int flags)
 {
-	struct nf_conntrack_expect *twin;
-	int err;
-
-	spin_lock_bh(&nf_conntrack_expect_lock);
-	err = admit(exp, flags, &twin);
-	if (!err)
-		err = insert(exp, twin, portid, report);
-	spin_unlock_bh(&nf_conntrack_expect_lock);
-	return err;
+	return insert_locked(&exp, 1, portid, report, flags);
 }
 
 #ifdef CTNG_HAVE_EXPECT_PAIR
 /**
  * nf_ct_expect_related_pair - expect two connections, or neither
- * @expect: the two expectations, of one master; see
- *	nf_ct_expect_related_report().
- * @flags: see there.
+ * @expect: the two expectations.
+ * @flags: see nf_ct_expect_related_report().
  *
- * Context: BH or process, under rcu_read_lock(); takes
- *	nf_conntrack_expect_lock.
- * Return: 0, or what either of them failed with.
+ * Context: BH or process; takes nf_conntrack_expect_lock.
+ * Return: as nf_ct_expect_related_report(), for the first that fails.
  */
 int nf_ct_expect_related_pair(struct nf_conntrack_expect *expect[],
 			      unsigned int flags)
 {
-	struct nf_conntrack_expect *twin[2];
-	int err;
-
-	spin_lock_bh(&nf_conntrack_expect_lock);
-	err = admit(expect[0], flags, &twin[0]);
-	if (!err)
-		err = admit(expect[1], flags, &twin[1]);
-	if (err)
-		goto unlock;
-
-	err = insert(expect[0], twin[0], 0, 0);
-	if (err)
-		goto unlock;
-	err = insert(expect[1], twin[1], 0, 0);
-	if (err)
-		nf_ct_unlink_expect(expect[0]);
-unlock:
-	spin_unlock_bh(&nf_conntrack_expect_lock);
-	return err;
+	return insert_locked(expect, 2, 0, 0, flags);
 }
 #endif /* CTNG_HAVE_EXPECT_PAIR */
 

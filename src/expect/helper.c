@@ -173,12 +173,27 @@ static int check_policies(const struct nf_conntrack_helper *helper)
 	return 0;
 }
 
+/*
+ * Two kernel helpers for one port make no sense. Those in user space have no
+ * port, only a name.
+ */
+static bool conflict(const struct nf_conntrack_helper *cur,
+		     const struct nf_conntrack_helper *me)
+{
+	if (serves(cur, me->name, me->tuple.src.l3num, me->tuple.dst.protonum))
+		return true;
+	return !(me->flags & NF_CT_HELPER_F_USERSPACE) &&
+	       cur->tuple.src.l3num == me->tuple.src.l3num &&
+	       cur->tuple.dst.protonum == me->tuple.dst.protonum &&
+	       cur->tuple.src.u.all == me->tuple.src.u.all;
+}
+
 /**
  * nf_conntrack_helper_register - make a helper known
  * @me: the helper; it stays until nf_conntrack_helper_unregister().
  *
  * Context: may sleep.
- * Return: 0; -EEXIST if one of that name serves the same family and protocol
+ * Return: 0; -EBUSY if one of that name serves the same family and protocol
  *	already, or another one the same port; -EINVAL if it is filled in badly.
  */
 int nf_conntrack_helper_register(struct nf_conntrack_helper *me)
@@ -194,9 +209,8 @@ int nf_conntrack_helper_register(struct nf_conntrack_helper *me)
 	mutex_lock(&helper_mutex);
 	for (i = 0; i < nf_ct_helper_hsize; i++) {
 		hlist_for_each_entry(cur, &nf_ct_helper_hash[i], hnode) {
-			if (serves(cur, me->name, me->tuple.src.l3num,
-				   me->tuple.dst.protonum)) {
-				err = -EEXIST;
+			if (conflict(cur, me)) {
+				err = -EBUSY;
 				goto unlock;
 			}
 		}

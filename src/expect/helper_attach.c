@@ -13,6 +13,8 @@
  * @ct: unconfirmed or a template.
  * @gfp: how to allocate.
  *
+ * From here on no template changes the choice (IPS_HELPER).
+ *
  * Context: as @gfp says; no one else works on @ct.
  * Return: the extension, without a helper yet, or NULL.
  */
@@ -21,8 +23,10 @@ struct nf_conn_help *nf_ct_helper_ext_add(struct nf_conn *ct, gfp_t gfp)
 	struct nf_conn_help *help;
 
 	help = nf_ct_ext_add(ct, NF_CT_EXT_HELPER, gfp);
-	if (help)
+	if (help) {
 		INIT_HLIST_HEAD(&help->expectations);
+		set_bit(IPS_HELPER_BIT, &ct->status);
+	}
 	return help;
 }
 
@@ -32,49 +36,37 @@ struct nf_conn_help *nf_ct_helper_ext_add(struct nf_conn *ct, gfp_t gfp)
  * @tmpl: the template, or NULL.
  * @flags: how to allocate.
  *
- * A helper comes from a rule and from nowhere else: without one in the template
- * the connection has none, unless a rule has given it one before (IPS_HELPER).
+ * A helper comes from a rule and from nowhere else. The first one to say keeps
+ * it: an extension that is there already, with or without a helper, stays.
  *
- * Context: as @flags says, under rcu_read_lock(); no one else works on @ct.
+ * Context: packet path: @flags must not sleep; no one else works on @ct.
  * Return: 0, or -ENOMEM.
  */
 int __nf_ct_try_assign_helper(struct nf_conn *ct, struct nf_conn *tmpl,
 			      gfp_t flags)
 {
-	struct nf_conntrack_helper *helper = NULL, *has;
+	struct nf_conntrack_helper *helper;
 	struct nf_conn_help *help;
+	int err = 0;
 
-	if (test_bit(IPS_HELPER_BIT, &ct->status))
+	if (!tmpl || test_bit(IPS_HELPER_BIT, &ct->status))
 		return 0;
 
-	help = tmpl ? nfct_help(tmpl) : NULL;
-	if (help) {
-		helper = rcu_dereference(help->helper);
-		set_bit(IPS_HELPER_BIT, &ct->status);
-	}
-
-	help = nfct_help(ct);
-	if (!helper) {
-		if (help)
-			RCU_INIT_POINTER(help->helper, NULL);
+	help = nfct_help(tmpl);
+	if (!help)
 		return 0;
-	}
 
-	if (!help) {
+	rcu_read_lock();
+	helper = rcu_dereference(help->helper);
+	if (helper) {
 		help = nf_ct_helper_ext_add(ct, flags);
-		if (!help)
-			return -ENOMEM;
-	} else {
-		/* what help->data holds is for a helper of the same kind only */
-		has = rcu_dereference(help->helper);
-		if (has && has->help != helper->help) {
-			RCU_INIT_POINTER(help->helper, NULL);
-			return 0;
-		}
+		if (help)
+			rcu_assign_pointer(help->helper, helper);
+		else
+			err = -ENOMEM;
 	}
-
-	rcu_assign_pointer(help->helper, helper);
-	return 0;
+	rcu_read_unlock();
+	return err;
 }
 
 /**
