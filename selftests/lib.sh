@@ -105,8 +105,29 @@ link() { # NETNS DEVICE IPV4 IPV6 [GATEWAY4 GATEWAY6]
 	[ -z "${6-}" ] || ip -n "$1" -6 route add default via "$6" dev "$2"
 }
 
+# hosts.py, which plays the hosts: hosts COMMAND ARGUMENT...
+hosts_up() {
+	coproc HOSTS { exec /usr/bin/python3 -IS "$(dirname "$0")/hosts.py"; }
+	exec {hosts_in}>&"${HOSTS[1]}" {hosts_out}<&"${HOSTS[0]}"
+}
+
+hosts() {
+	local IFS=$'\t' line
+	printf '%s\n' "$*" >&"$hosts_in"
+	while IFS= read -r -t 60 line <&"$hosts_out"; do
+		case $line in
+		.ok) return 0 ;;
+		.failed) return 1 ;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done
+	echo "no answer to: $*"
+	return 2
+}
+
 network_down() {
 	local ns pids
+	[ -z "${HOSTS_PID-}" ] || kill "$HOSTS_PID" 2>/dev/null
 	for ns in client router server; do
 		pids=$(ip netns pids $ns 2>/dev/null)
 		# shellcheck disable=SC2086

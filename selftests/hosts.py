@@ -1,0 +1,455 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Plays all hosts of a test network at once: sockets in any network namespace.
+
+A command is a line of words separated by tabs, the name of one of the functions marked
+@command and its arguments. The answer is what that prints and a last line, '.ok' or
+'.failed'. One process for both ends of a connection needs no synchronization and no
+start of a program for each packet, which takes long where the CPU is emulated.
+"""
+
+import contextlib
+import ctypes
+import errno
+import re
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+
+PATIENCE = 5  # seconds for what should happen at once
+CLONE_NEWNET = 0x40000000
+IP_RECVERR, IPV6_RECVERR = 11, 25
+SO_ORIGINAL_DST = 80
+LIBC = ctypes.CDLL(None, use_errno=True)
+HOME = open("/proc/self/ns/net", "rb")
+
+COMMANDS = {}
+LISTENERS = {}  # socket: (namespace, port)
+CLIENTS = {}    # name: client's socket
+PEERS = {}      # name: server's socket and, for UDP, the address to answer to
+FTP = {}        # name: FtpClient
+FLOODS = {}     # name: threading.Event that stops it
+
+
+def command(function):
+    COMMANDS[function.__name__] = function
+    return function
+
+
+def setns(fd):
+    if LIBC.setns(fd.fileno(), CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+@contextlib.contextmanager
+def netns(name):
+    with open(f"/run/netns/{name}", "rb") as fd:
+        setns(fd)
+    try:
+        yield
+    finally:
+        setns(HOME)
+
+
+def family(addr):
+    return socket.AF_INET6 if ":" in addr else socket.AF_INET
+
+
+def new_socket(ns, kind, addr, src="", sport=0):
+    with netns(ns):
+        sock = socket.socket(family(addr), kind)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.settimeout(PATIENCE)
+    sock.bind((src, int(sport)))
+    return sock
+
+
+def seen(client, address, server):
+    """What both ends know: address the server sees, the client's own, where it arrived."""
+    local = client.getsockname()
+    print(*address[:2], *local[:2], *LISTENERS[server])
+
+
+def waiting(kind):
+    ready = select.select([s for s in LISTENERS if s.type == kind], [], [], PATIENCE)[0]
+    if not ready:
+        raise TimeoutError("nothing arrived at the servers")
+    return ready[0]
+
+
+@command
+def listen(ns, *ports):
+    """Serve TCP and UDP on these ports."""
+    for port in map(int, ports):
+        for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+            for any_addr in "0.0.0.0", "::":
+                with netns(ns):
+                    sock = socket.socket(family(any_addr), kind)
+                if ":" in any_addr:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((any_addr, port))
+                if kind == socket.SOCK_STREAM:
+                    sock.listen(64)
+                LISTENERS[sock] = (ns, port)
+
+
+@command
+def connect(name, ns, addr, port, sport=0, src="", timeout=PATIENCE):
+    """Open a TCP connection and accept it."""
+    client = new_socket(ns, socket.SOCK_STREAM, addr, src, sport)
+    client.settimeout(float(timeout))
+    try:
+        client.connect((addr, int(port)))
+    except OSError:
+        client.close()
+        raise
+    listener = waiting(socket.SOCK_STREAM)
+    peer, address = listener.accept()
+    CLIENTS[name], PEERS[name] = client, (peer, None)
+    seen(client, address, listener)
+
+
+@command
+def knock(ns, addr, port, sport=0):
+    """Send a SYN and don't wait for what comes."""
+    client = new_socket(ns, socket.SOCK_STREAM, addr, "", sport)
+    client.setblocking(False)
+    client.connect_ex((addr, int(port)))
+    client.close()
+
+
+def transfer(source, sink, data):
+    source.setblocking(False)
+    sink.setblocking(False)
+    sent, got = 0, b""
+    while len(got) < len(data):
+        readable, writable, _ = select.select(
+            [sink], [source] if sent < len(data) else [], [], PATIENCE)
+        if not readable and not writable:
+            raise TimeoutError(f"{len(got)} of {len(data)} bytes arrived")
+        if writable:
+            sent += source.send(data[sent:sent + 65536])
+        if readable:
+            piece = sink.recv(65536)
+            if not piece:
+                raise ConnectionError("closed by the other end")
+            got += piece
+    if got != data:
+        raise ValueError("the bytes that arrived are others than those sent")
+
+
+@command
+def talk(name, size=1000):
+    """Send so many bytes in both directions of a TCP connection and compare them."""
+    client, (peer, _) = CLIENTS[name], PEERS[name]
+    data = bytes(i * 7 % 251 for i in range(1009))
+    data = (data * (int(size) // len(data) + 1))[:int(size)]
+    transfer(client, peer, data)
+    transfer(peer, client, data[::-1])
+
+
+@command
+def close(name):
+    """End a connection as it should be, the client first."""
+    CLIENTS.pop(name).close()
+    if name in PEERS and PEERS[name][1] is None:
+        peer = PEERS[name][0]
+        peer.settimeout(PATIENCE)
+        if peer.recv(1):
+            raise ValueError("bytes that nobody sent")
+        peer.close()
+    PEERS.pop(name, None)
+
+
+@command
+def abort(name):
+    """End a TCP connection by a RST of the client."""
+    client = CLIENTS.pop(name)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    PEERS.pop(name)[0].close()
+
+
+@command
+def original(name):
+    """Where the client wanted to go, as a transparent proxy learns it."""
+    peer = PEERS[name][0]
+    if peer.family == socket.AF_INET:
+        data = peer.getsockopt(socket.SOL_IP, SO_ORIGINAL_DST, 16)
+        port, addr = struct.unpack("!2xH4s8x", data)
+    else:
+        data = peer.getsockopt(socket.IPPROTO_IPV6, SO_ORIGINAL_DST, 28)
+        port, addr = struct.unpack("!2xH4x16s4x", data)
+    print(socket.inet_ntop(peer.family, addr), port)
+
+
+@command
+def udp(name, ns, addr, port, sport=0, src=""):
+    """Make a UDP socket; nothing is sent yet."""
+    client = new_socket(ns, socket.SOCK_DGRAM, addr, src, sport)
+    if client.family == socket.AF_INET:
+        client.setsockopt(socket.SOL_IP, IP_RECVERR, 1)
+    else:
+        client.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    client.connect((addr, int(port)))
+    CLIENTS[name] = client
+
+
+@command
+def fire(name, size=4):
+    """Send a datagram and don't care if it arrives."""
+    CLIENTS[name].send(b"x" * int(size))
+
+
+@command
+def ask(name):
+    """Send a datagram; it has to arrive."""
+    client = CLIENTS[name]
+    data = f"from {name}".encode()
+    client.send(data)
+    listener = waiting(socket.SOCK_DGRAM)
+    got, address = listener.recvfrom(65536)
+    if got != data:
+        raise ValueError(f"{got!r} arrived")
+    PEERS[name] = (listener, address)
+    seen(client, address, listener)
+
+
+@command
+def answer(name):
+    """Reply to the last datagram; it has to arrive."""
+    peer, address = PEERS[name]
+    data = f"to {name}".encode()
+    peer.sendto(data, address)
+    got = CLIENTS[name].recv(65536)
+    if got != data:
+        raise ValueError(f"{got!r} arrived")
+
+
+@command
+def error(name):
+    """The ICMP error that a UDP socket received: errno, who sent it, type, code, info."""
+    client = CLIENTS[name]
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            _, ancillary, _, _ = client.recvmsg(512, 512, socket.MSG_ERRQUEUE)
+            break
+        if time.monotonic() > deadline:
+            raise TimeoutError("no ICMP error")
+        time.sleep(0.01)
+    data = ancillary[0][2]
+    number, _, kind, code, info = struct.unpack_from("=IBBBxI", data)
+    if client.family == socket.AF_INET:
+        offender = socket.inet_ntop(socket.AF_INET, data[20:24])
+    else:
+        offender = socket.inet_ntop(socket.AF_INET6, data[24:40])
+    print(errno.errorcode[number], offender, kind, code, info)
+
+
+@command
+def mtu(name, size):
+    """Send without fragmentation; the path's limit has to become known."""
+    client = CLIENTS[name]
+    level, discover, which = ((socket.SOL_IP, 10, 14) if client.family == socket.AF_INET
+                              else (socket.IPPROTO_IPV6, 23, 24))
+    client.setsockopt(level, discover, 2)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            client.send(bytes(int(size)))
+        except OSError as e:
+            if e.errno == errno.EMSGSIZE:
+                break
+            raise
+        time.sleep(0.01)
+    print(client.getsockopt(level, which))
+
+
+@command
+def segment(ns, addr, sport, dport, flags, seq=1000, ack=0):
+    """Send a TCP segment that belongs to no socket."""
+    with netns(ns):
+        probe = socket.socket(family(addr), socket.SOCK_DGRAM)
+        raw = socket.socket(family(addr), socket.SOCK_RAW, socket.IPPROTO_TCP)
+    probe.connect((addr, 9))
+    bits = sum(1 << "FSRPAU".index(f) for f in flags)
+    data = struct.pack("!HHIIBBHHH", int(sport), int(dport), int(seq), int(ack),
+                       5 << 4, bits, 8192, 0, 0)
+    if probe.family == socket.AF_INET6:
+        raw.setsockopt(socket.IPPROTO_IPV6, 7, 16)  # IPV6_CHECKSUM
+    else:
+        pseudo = socket.inet_aton(probe.getsockname()[0]) + socket.inet_aton(addr)
+        pseudo += struct.pack("!HH", socket.IPPROTO_TCP, len(data))
+        total = sum(struct.unpack(f"!{len(pseudo + data) // 2}H", pseudo + data))
+        total = (total & 0xffff) + (total >> 16)
+        total = (total & 0xffff) + (total >> 16)
+        data = data[:16] + struct.pack("!H", ~total & 0xffff) + data[18:]
+    raw.sendto(data, (addr, 0))
+    probe.close()
+    raw.close()
+
+
+@command
+def tftp(ns, addr, server_ns):
+    """Ask for a file on port 69; the server answers from another port, and so on."""
+    client = new_socket(ns, socket.SOCK_DGRAM, addr)
+    client.sendto(b"\0\1file\0octet\0", (addr, 69))
+    listener = waiting(socket.SOCK_DGRAM)
+    request, address = listener.recvfrom(512)
+    if request != b"\0\1file\0octet\0":
+        raise ValueError(f"{request!r} arrived")
+    data = new_socket(server_ns, socket.SOCK_DGRAM, addr)
+    data.sendto(b"\0\3\0\1content", address)
+    got, source = client.recvfrom(512)
+    client.sendto(b"\0\4\0\1", source)
+    data.settimeout(PATIENCE)
+    print(got[4:].decode(), data.recvfrom(512)[0].hex(), source[0])
+    client.close()
+    data.close()
+
+
+@command
+def cat(ns, path, *patterns):
+    """Lines of a file of /proc/net or /proc/sys/net that match all patterns, if there are."""
+    with netns(ns), open(path, encoding="ascii") as f:
+        lines = f.read().splitlines()
+    lines = [line for line in lines if all(re.search(p, line) for p in patterns)]
+    if not lines:
+        raise LookupError(f"no such line in {path}")
+    print("\n".join(lines))
+
+
+@command
+def write(ns, path, value):
+    """Set a sysctl."""
+    with netns(ns), open(path, "w", encoding="ascii") as f:
+        f.write(value + "\n")
+
+
+def flooding(ns, addr, stop):
+    with open(f"/run/netns/{ns}", "rb") as fd:
+        setns(fd)
+    sock = socket.socket(family(addr), socket.SOCK_DGRAM)
+    port = 0
+    while not stop.is_set():
+        port = port % 60000 + 1
+        with contextlib.suppress(OSError):
+            sock.sendto(b"flood", (addr, port))
+        time.sleep(0.0005)
+
+
+@command
+def flood(name, ns, addr):
+    """From now on send datagrams to one port after the other, each a new connection."""
+    FLOODS[name] = threading.Event()
+    threading.Thread(target=flooding, args=(ns, addr, FLOODS[name]), daemon=True).start()
+
+
+@command
+def calm(name):
+    """End a flood."""
+    FLOODS.pop(name).set()
+
+
+class FtpClient:
+    """An FTP session with the data connection opened in two steps, to look in between."""
+
+    def __init__(self, ns, addr, port):
+        import ftplib  # takes long, for the TLS that comes with it
+        self.ns = ns
+        self.data = self.address = None
+        with netns(ns):
+            self.session = ftplib.FTP(timeout=PATIENCE)
+            self.session.connect(addr, int(port))
+        self.session.login()
+
+    def prepare(self, mode):
+        with netns(self.ns):
+            if mode == "active":
+                self.data = self.session.makeport()
+                return self.data.getsockname()[:2]
+            self.session.trust_server_pasv_ipv4_address = True
+            self.address = self.session.makepasv()
+            return self.address
+
+    def open(self, request):
+        if self.data:
+            self.session.sendcmd(request)
+            conn, source = self.data.accept()
+            self.data.close()
+            self.data = None
+        else:
+            with netns(self.ns):
+                conn = socket.create_connection(self.address, PATIENCE)
+            self.session.sendcmd(request)
+            source = self.address
+        conn.settimeout(PATIENCE)
+        return conn, source
+
+
+@command
+def ftp(name, ns, addr, port):
+    """Log in."""
+    FTP[name] = FtpClient(ns, addr, port)
+
+
+@command
+def ftp_prepare(name, mode):
+    """Agree on a data connection: print the address and port that the client knows."""
+    print(*FTP[name].prepare(mode))
+
+
+@command
+def ftp_get(name, path, size):
+    """Fetch a file of that many bytes 'x'; print who it came from."""
+    conn, source = FTP[name].open(f"RETR {path}")
+    got = b"".join(iter(lambda: conn.recv(65536), b""))
+    conn.close()
+    FTP[name].session.voidresp()
+    if got != b"x" * int(size):
+        raise ValueError(f"{len(got)} bytes arrived")
+    print(source[0])
+
+
+@command
+def ftp_put(name, path, size):
+    """Store a file of that many bytes 'x'."""
+    conn, _ = FTP[name].open(f"STOR {path}")
+    conn.sendall(b"x" * int(size))
+    conn.close()
+    FTP[name].session.voidresp()
+
+
+@command
+def ftp_chat(name, count):
+    """Many commands and replies on the control connection."""
+    for i in range(int(count)):
+        FTP[name].session.voidcmd("NOOP")
+        FTP[name].session.pwd()
+        if FTP[name].session.sendcmd(f"ALLO {i}")[:1] != "2":
+            raise ValueError("strange reply")
+
+
+@command
+def ftp_quit(name):
+    """Log out."""
+    FTP.pop(name).session.quit()
+
+
+def main():
+    for line in sys.stdin:
+        name, *args = line.rstrip("\n").split("\t")
+        try:
+            COMMANDS[name](*args)
+            print(".ok", flush=True)
+        except Exception as e:  # the script decides what a failure means
+            print(f"{type(e).__name__}: {e}\n.failed", flush=True)
+
+
+if __name__ == "__main__":
+    main()
