@@ -79,4 +79,16 @@ static inline void ctng_labels_used_add(struct net *net, int n)
 #endif
 }
 
+/*
+ * What the in-tree module does otherwise on older kernels though no header shows it. The
+ * age of a kernel is told by a header that changed about then.
+ */
+#ifdef CTNG_HAVE_REFRESH_SKB
+#define CTNG_TCP_ANY_RST_CLOSES	true	/* even one that was not the next in sequence */
+#define CTNG_TCP_LOGS_NEW	false	/* a connection that cannot start so */
+#else
+#define CTNG_TCP_ANY_RST_CLOSES	false
+#define CTNG_TCP_LOGS_NEW	true
+#endif
+
 #endif /* CTNG_COMPAT_H */

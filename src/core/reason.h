@@ -26,6 +26,7 @@
 	X(TCP_LENGTH,		"tcp-length")				\
 	X(TCP_FLAGS,		"tcp-flags")				\
 	X(TCP_NEW_STATE,	"tcp-not-a-start")			\
+	X(TCP_NO_PICKUP,	"tcp-pickup-off")			\
 	X(TCP_STATE,		"tcp-state")				\
 	X(TCP_SEQ_OVER,		"tcp-seq-over-window")			\
 	X(TCP_SEQ_UNDER,	"tcp-seq-under-window")			\

@@ -19,13 +19,11 @@
  * struct tcp_outcome - what became of a segment under ct->lock
  * @move: the way it went.
  * @fit: how it fits, if @move.way is TCP_WAY_CHECK, _ADOPT or _NO_FIT.
- * @answered: kind of the segment that an unfit FIN or RST answers.
  * @timeout: the new timeout in jiffies, where there is one.
  */
 struct tcp_outcome {
 	struct tcp_move	move;
 	struct tcp_fit	fit;
-	u8		answered;
 	unsigned int	timeout;
 };
 
@@ -43,13 +41,19 @@ static bool start(struct nf_conn *ct, const struct ctng_pkt *pkt,
 		ctng_tcp_window_open(tcp, seg);
 		return true;
 	case TCP_CONNTRACK_ESTABLISHED:
-		if (!READ_ONCE(nf_tcp_pernet(nf_ct_net(ct))->tcp_loose))
-			break;
+		if (!READ_ONCE(nf_tcp_pernet(nf_ct_net(ct))->tcp_loose)) {
+			ctng_count(pkt->state->net, CTNG_R_TCP_NO_PICKUP);
+			return false;
+		}
 		ctng_tcp_window_pickup(tcp, seg);
 		return true;
+	default:
+		if (CTNG_TCP_LOGS_NEW)
+			ctng_invalid(pkt, ct, CTNG_R_TCP_NEW_STATE, "invalid new");
+		else
+			ctng_count(pkt->state->net, CTNG_R_TCP_NEW_STATE);
+		return false;
 	}
-	ctng_count(pkt->state->net, CTNG_R_TCP_NEW_STATE);
-	return false;
 }
 
 static unsigned int timeout_of(const unsigned int *timeouts, unsigned int which)
@@ -64,16 +68,19 @@ static unsigned int pick_timeout(const struct ip_ct_tcp *tcp,
 				 const unsigned int *timeouts)
 {
 	unsigned int timeout = timeout_of(timeouts, tcp->state);
-	bool unacked = (tcp->seen[IP_CT_DIR_ORIGINAL].flags |
-			tcp->seen[IP_CT_DIR_REPLY].flags) &
-		       IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED;
+	bool cut = (tcp->seen[IP_CT_DIR_ORIGINAL].flags |
+		    tcp->seen[IP_CT_DIR_REPLY].flags) &
+		   IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED;
 
 	if (tcp->retrans >= READ_ONCE(tn->tcp_max_retrans) &&
 	    timeout > timeout_of(timeouts, TCP_CONNTRACK_RETRANS))
 		return timeout_of(timeouts, TCP_CONNTRACK_RETRANS);
-	if (seg->rst)
+	if (seg->rst && CTNG_TCP_ANY_RST_CLOSES)
 		return timeout_of(timeouts, TCP_CONNTRACK_CLOSE);
-	if (unacked && timeout > timeout_of(timeouts, TCP_CONNTRACK_UNACK))
+	/* A RST that asks for a challenge ACK: the next one will be right, see rst_move(). */
+	if (seg->rst && tcp->state != TCP_CONNTRACK_CLOSE)
+		cut = true;
+	if (cut && timeout > timeout_of(timeouts, TCP_CONNTRACK_UNACK))
 		return timeout_of(timeouts, TCP_CONNTRACK_UNACK);
 	/* The window is shut, and has been probed (RFC 9293, 3.8.6.1). */
 	if (!tcp->last_win &&
@@ -95,17 +102,18 @@ static void doubt(struct ip_ct_tcp *tcp, const struct tcp_seg *seg,
 
 	if (tcp->last_dir != seg->dir && (tcp->last_index == TCP_KIND_FIN ||
 					  tcp->last_index == TCP_KIND_RST)) {
-		out->answered = tcp->last_index;
 		out->timeout = timeout_of(timeouts, TCP_CONNTRACK_UNACK);
-	} else {
-		tcp->last_index = seg->kind;
-		tcp->last_dir = seg->dir;
+		return;
 	}
+	tcp->last_index = seg->kind;
+	tcp->last_dir = seg->dir;
 }
 
-static bool is_late(enum ctng_reason reason)
+/* Late, or a bit too much: nothing wrong enough to have it dropped. */
+static bool is_minor(const struct tcp_fit *fit)
 {
-	return reason == CTNG_R_TCP_SEQ_UNDER || reason == CTNG_R_TCP_ACK_UNDER;
+	return fit->beyond || fit->reason == CTNG_R_TCP_SEQ_UNDER ||
+	       fit->reason == CTNG_R_TCP_ACK_UNDER;
 }
 
 static void step(struct nf_conn *ct, const struct tcp_seg *seg,
@@ -135,12 +143,14 @@ static void step(struct nf_conn *ct, const struct tcp_seg *seg,
 		ctng_tcp_adopt(tcp, seg);
 		fallthrough;
 	case TCP_WAY_CHECK:
+		if (out->move.to == TCP_CONNTRACK_SYN_SENT2)
+			tcp->last_flags |= IP_CT_TCP_SIMULTANEOUS_OPEN;
 		ack_offset = nf_ct_seq_offset(ct, !seg->dir, seg->ack - 1);
 		out->fit = ctng_tcp_window_check(tcp, seg, ack_offset,
 						 READ_ONCE(tn->tcp_be_liberal));
 		if (out->fit.reason != CTNG_R_NONE) {
 			out->move.way = TCP_WAY_NO_FIT;
-			if (!is_late(out->fit.reason))
+			if (view.assured && !is_minor(&out->fit))
 				doubt(tcp, seg, timeouts, out);
 			return;
 		}
@@ -155,32 +165,26 @@ static void step(struct nf_conn *ct, const struct tcp_seg *seg,
 static enum ctng_fate misfit(const struct ctng_pkt *pkt, const struct nf_conn *ct,
 			     const struct tcp_fit *fit)
 {
+	const char *text;
+
 	switch (fit->reason) {
 	case CTNG_R_TCP_SEQ_OVER:
-		if (fit->beyond)
-			return ctng_invalid(pkt, ct, fit->reason,
-					    "%u bytes more than expected",
-					    fit->bound);
-		return ctng_invalid(pkt, ct, fit->reason,
-				    "SEQ is over upper bound %u (over the window of the receiver)",
-				    fit->bound);
+		text = fit->beyond ? "%u bytes more than expected" :
+		       "SEQ is over upper bound %u (over the window of the receiver)";
+		break;
 	case CTNG_R_TCP_ACK_OVER:
-		return ctng_invalid(pkt, ct, fit->reason,
-				    "ACK is over upper bound %u (ACKed data not seen yet)",
-				    fit->bound);
+		text = "ACK is over upper bound %u (ACKed data not seen yet)";
+		break;
 	case CTNG_R_TCP_SEQ_UNDER:
-		ctng_invalid(pkt, ct, fit->reason,
-			     "SEQ is under lower bound %u (already ACKed data retransmitted)",
-			     fit->bound);
+		text = "SEQ is under lower bound %u (already ACKed data retransmitted)";
 		break;
 	default:
-		ctng_invalid(pkt, ct, fit->reason,
-			     "ACK is under lower bound %u (possible overly delayed)",
-			     fit->bound);
+		text = "ignored ACK under lower bound %u (possible overly delayed)";
 		break;
 	}
-	/* Late, but not wrong. */
-	return CTNG_TRACK;
+	ctng_invalid(pkt, ct, fit->reason, text, fit->bound);
+
+	return is_minor(fit) ? CTNG_TRACK : CTNG_INVALID;
 }
 
 /* After doubt(). */
@@ -189,12 +193,10 @@ static void shorten(struct nf_conn *ct, const struct ctng_pkt *pkt,
 {
 	unsigned long expires = nf_ct_expires(ct);
 
-	if (!out->timeout || expires < SHORTEN_ABOVE || expires <= out->timeout)
+	if (expires < SHORTEN_ABOVE || expires <= out->timeout)
 		return;
 
-	ctng_invalid(pkt, ct, out->fit.reason,
-		     "packet (index %d, dir %d) response for index %d lower timeout to %u",
-		     seg->kind, seg->dir, out->answered, out->timeout);
+	ctng_invalid(pkt, ct, out->fit.reason, "lowered timeout to UNACK");
 	nf_ct_refresh(ct, out->timeout);
 }
 
@@ -204,6 +206,7 @@ static enum ctng_fate stay(struct nf_conn *ct, const struct ctng_pkt *pkt,
 			   const struct tcp_outcome *out)
 {
 	const char *name = ctng_tcp_state_name(out->move.from);
+	enum ctng_fate fate;
 
 	switch (out->move.way) {
 	case TCP_WAY_REOPEN:
@@ -225,8 +228,10 @@ static enum ctng_fate stay(struct nf_conn *ct, const struct ctng_pkt *pkt,
 	case TCP_WAY_OLD_RST:
 		return ctng_invalid(pkt, ct, CTNG_R_TCP_RST, "invalid rst");
 	case TCP_WAY_NO_FIT:
-		shorten(ct, pkt, seg, out);
-		return misfit(pkt, ct, &out->fit);
+		fate = misfit(pkt, ct, &out->fit);
+		if (out->timeout)
+			shorten(ct, pkt, seg, out);
+		return fate;
 	default:
 		return CTNG_TRACK;
 	}

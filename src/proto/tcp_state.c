@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* TCP: the states of a connection between two hosts, seen from between them. */
 #include <linux/kernel.h>
-#include <linux/string.h>
 #include <net/tcp.h>
 
 #include "tcp.h"
@@ -126,14 +125,14 @@ bool ctng_tcp_is_closing(u8 state)
 }
 
 /*
- * SYN after the end. The end that closed first is the one that waits, and its peer may open
- * anew at once; the end that reset the connection may do so as well. Anything else
- * can be an old duplicate.
+ * SYN after the end: a new connection, if we saw it close or this end has reset it.
+ * Else the ends may still be connected, see [4].
  */
 static enum tcp_way syn_after_end(const struct ip_ct_tcp *tcp,
 				  const struct tcp_seg *seg)
 {
-	if (tcp->seen[!seg->dir].flags & IP_CT_TCP_FLAG_CLOSE_INIT)
+	if ((tcp->seen[IP_CT_DIR_ORIGINAL].flags |
+	     tcp->seen[IP_CT_DIR_REPLY].flags) & IP_CT_TCP_FLAG_CLOSE_INIT)
 		return TCP_WAY_REOPEN;
 	if (tcp->last_index == TCP_KIND_RST && tcp->last_dir == seg->dir)
 		return TCP_WAY_REOPEN;
@@ -149,13 +148,17 @@ static bool answers_ignored_syn(const struct ip_ct_tcp *tcp,
 	       tcp->last_end == seg->ack;
 }
 
-/* SYNPROXY's client sends keep-alives (one byte below) while the server is slow to answer. */
+/*
+ * A SYNPROXY is connected to the client, and has sent this SYN in the client's
+ * name. Until the server answers, the client may send keep-alives, one byte below.
+ */
 static bool synproxy_keepalive(const struct ip_ct_tcp *tcp,
 			       const struct tcp_seg *seg,
 			       const struct tcp_view *view)
 {
 	return view->synproxy && tcp->state == TCP_CONNTRACK_SYN_SENT &&
 	       seg->kind == TCP_KIND_ACK && seg->dir == IP_CT_DIR_ORIGINAL &&
+	       tcp->last_dir == IP_CT_DIR_ORIGINAL &&
 	       seg->seq == tcp->seen[IP_CT_DIR_ORIGINAL].td_end - 1;
 }
 
@@ -178,7 +181,8 @@ static bool rst_for_ignored(const struct ip_ct_tcp *tcp,
 			    const struct tcp_seg *seg,
 			    const struct tcp_view *view)
 {
-	bool after_syn = tcp->last_index == TCP_KIND_SYN && view->seen_reply;
+	bool after_syn = tcp->last_index == TCP_KIND_SYN && view->seen_reply &&
+			 tcp->last_dir != seg->dir;
 	bool after_ack = tcp->last_index == TCP_KIND_ACK && !view->assured;
 
 	if ((after_syn || after_ack) && seg->ack == tcp->last_end)
@@ -340,6 +344,7 @@ void ctng_tcp_remember(struct ip_ct_tcp *tcp, const struct tcp_seg *seg)
 void ctng_tcp_adopt(struct ip_ct_tcp *tcp, const struct tcp_seg *seg)
 {
 	struct ip_ct_tcp_state *opener = &tcp->seen[!seg->dir];
+	struct ip_ct_tcp_state *answerer = &tcp->seen[seg->dir];
 
 	tcp->last_flags &= ~IP_CT_EXP_CHALLENGE_ACK;
 
@@ -349,7 +354,9 @@ void ctng_tcp_adopt(struct ip_ct_tcp *tcp, const struct tcp_seg *seg)
 	opener->td_scale = tcp->last_wscale;
 	opener->flags = tcp->last_flags;
 
-	memset(&tcp->seen[seg->dir], 0, sizeof(tcp->seen[seg->dir]));
+	*answerer = (struct ip_ct_tcp_state) {
+		.flags = answerer->flags & IP_CT_TCP_FLAG_BE_LIBERAL,
+	};
 }
 
 /**
@@ -367,8 +374,6 @@ void ctng_tcp_enter(struct ip_ct_tcp *tcp, const struct tcp_seg *seg,
 	tcp->last_dir = seg->dir;
 	WRITE_ONCE(tcp->state, move->to);
 
-	if (move->to == TCP_CONNTRACK_SYN_SENT2)
-		tcp->last_flags |= IP_CT_TCP_SIMULTANEOUS_OPEN;
 	if (move->to == TCP_CONNTRACK_FIN_WAIT && move->from != move->to)
 		tcp->seen[seg->dir].flags |= IP_CT_TCP_FLAG_CLOSE_INIT;
 }

@@ -58,13 +58,16 @@ static const u8 *next_option(const u8 **pos, const u8 *end)
 /**
  * ctng_tcp_read_options() - note what a SYN offers
  * @side: of the sender; gets scale and flags, keeps IP_CT_TCP_FLAG_BE_LIBERAL.
- * @seg: the SYN.
+ * @seg: the SYN. Without any option it does not take back what was offered.
  *
  * Context: ct->lock held if @side is shared.
  */
 void ctng_tcp_read_options(struct ip_ct_tcp_state *side, const struct tcp_seg *seg)
 {
 	const u8 *pos = seg->opt, *end = seg->opt + seg->opt_len, *opt;
+
+	if (!seg->opt_len)
+		return;
 
 	side->td_scale = 0;
 	side->flags &= IP_CT_TCP_FLAG_BE_LIBERAL;
