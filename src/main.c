@@ -21,6 +21,7 @@ static int __net_init net_init(struct net *net)
 	BUILD_BUG_ON(offsetof(struct ctng_net, abi));
 
 	atomic_set(&cnet->abi.count, 0);
+	net->ct.sysctl_checksum = 1;
 	ctng_expire_init_net(net);
 
 	cnet->reasons = alloc_percpu(struct ctng_reasons);
