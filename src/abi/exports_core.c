@@ -53,6 +53,9 @@ CTNG_EXPORT_GPL(nf_ct_alloc_hashtable);
 CTNG_EXPORT_GPL(nf_conntrack_htable_size);
 CTNG_EXPORT_GPL(nf_conntrack_max);
 
+/* locks */
+CTNG_EXPORT_GPL(nf_conntrack_expect_lock);
+
 /* changes from user space */
 CTNG_EXPORT_GPL(__nf_ct_change_timeout);
 CTNG_EXPORT_GPL(__nf_ct_change_status);

@@ -15,7 +15,6 @@
 
 #include "exports.h"
 
-CTNG_EXPORT_GPL(nf_conntrack_expect_lock);
 CTNG_EXPORT_GPL(nf_ct_expect_hash);
 CTNG_EXPORT_GPL(nf_ct_expect_hsize);
 CTNG_EXPORT_GPL(nf_ct_expect_alloc);
