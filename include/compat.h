@@ -22,6 +22,12 @@
 #define CTNG_CTL_TABLE struct ctl_table
 #endif
 
+/* Older kernels find the end of a table by its empty entry. */
+#ifndef CTNG_HAVE_NET_SYSCTL_SZ
+#define register_net_sysctl_sz(net, path, table, size) \
+	register_net_sysctl(net, path, table)
+#endif
+
 /* Set a timeout without accounting a packet. */
 #ifdef CTNG_HAVE_REFRESH_SKB
 #define nf_ct_refresh(ct, extra_jiffies) \
@@ -47,6 +53,16 @@
 #define CTNG_UPDATE_RESULT(verdict)	((verdict) == NF_ACCEPT ? 0 : -EPERM)
 #else
 #define CTNG_UPDATE_RESULT(verdict)	(verdict)
+#endif
+
+/*
+ * What becomes of a DCCP packet that ends within its header: it is INVALID; the
+ * kernel that has manip_pkt drops it.
+ */
+#ifdef CTNG_HAVE_NAT_MANIP_PKT
+#define CTNG_SHORT_DCCP_FATE	CTNG_DROP
+#else
+#define CTNG_SHORT_DCCP_FATE	CTNG_INVALID
 #endif
 
 /* Exported, but declared in a header that only net/netfilter sees. */
