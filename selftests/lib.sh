@@ -56,7 +56,7 @@ skip_all() { # REASON
 
 finish() {
 	echo "1..$tests_done"
-	[ $tests_failed = 0 ]
+	[ $tests_done -gt 0 ] && [ $tests_failed = 0 ]
 	exit
 }
 
