@@ -91,7 +91,8 @@ step "A connection to port 80, stopped at each state on its way"
 coproc SERVER { ip netns exec server "$demo/tcp_peer.py" server 10.0.2.2 80; }
 server_in=${SERVER[1]} server_out=${SERVER[0]}
 read -r -u "$server_out" _
-coproc CLIENT { ip netns exec client "$demo/tcp_peer.py" client 10.0.2.2 80; } 2>/dev/null
+server_pid=$SERVER_PID
+coproc CLIENT { ip netns exec client "$demo/tcp_peer.py" client 10.0.2.2 80; }
 client_in=${CLIENT[1]} client_out=${CLIENT[0]}
 read -r -u "$client_out" _
 tell() { # client|server COMMAND
@@ -119,8 +120,7 @@ show "the server got it, and could go on sending" CLOSE_WAIT
 tell server close
 tell client close
 show "both are done" TIME_WAIT
-exec {client_in}>&- {server_in}>&-
-wait 2>/dev/null
+kill "$server_pid" "$CLIENT_PID" 2>/dev/null
 
 step "Real programs"
 mkdir -p /tmp/www && echo "hello from the server" >/tmp/www/index.html
