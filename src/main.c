@@ -68,7 +68,6 @@ static void net_free(struct net *net)
 	struct ctng_net *cnet = ctng_pernet(net);
 
 	ctng_expect_exit_net(net);
-	ctng_ext_exit_net(net);
 	ctng_proto_exit_net(net);
 	ctng_expire_exit_net(net);
 	ctng_table_destroy(&cnet->table);

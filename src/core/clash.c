@@ -12,6 +12,7 @@
 #include <net/netfilter/nf_conntrack_l4proto.h>
 #include <net/netfilter/nf_conntrack_zones.h>
 
+#include "../ext/ext.h"
 #include "../net.h"
 #include "confirm.h"
 #include "conn.h"
@@ -79,8 +80,14 @@ static bool insert_reply_only(struct sk_buff *skb)
 	err = ctng_confirm_insert(loser, CTNG_REPLY_ONLY, &other);
 	if (err == -EEXIST)
 		nf_ct_put(nf_ct_tuplehash_to_ctrack(other));
+	if (err)
+		return false;
 
-	return !err;
+	if (ctng_ext_confirmed(loser))
+		return true;
+	nf_ct_kill(loser);
+
+	return false;
 }
 
 /**

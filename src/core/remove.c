@@ -188,6 +188,8 @@ void ctng_flush_nets(struct list_head *net_exit_list)
 		list_for_each_entry(net, net_exit_list, exit_list) {
 			iter_data.net = net;
 			nf_ct_iterate_cleanup_net(iter_all, &iter_data);
+			/* what waits for its DESTROY event waits in vain */
+			ctng_ext_exit_net(net);
 			busy |= nf_conntrack_count(net);
 		}
 		if (busy)
