@@ -189,8 +189,8 @@ void nf_ct_destroy(struct nf_conntrack *nfct)
 		return;
 	}
 
-	if (unlikely(nf_ct_protonum(ct) == IPPROTO_GRE))
-		nf_ct_gre_keymap_destroy(ct);
+	if (unlikely(nf_ct_protonum(ct) == IPPROTO_GRE) && ct->master)
+		nf_ct_gre_keymap_destroy(ct->master);
 
 	/* A helper may expect something of a connection that never got confirmed. */
 	nf_ct_remove_expectations(ct);

@@ -100,22 +100,32 @@ int nf_ct_gre_keymap_add(struct nf_conn *ct, enum ip_conntrack_dir dir,
 
 /**
  * nf_ct_gre_keymap_destroy() - forget the calls of a control connection
- * @ct: the control connection, with the PPTP helper.
+ * @ct: the control connection. It may have another helper, and what lies in its
+ *	data then is no key map: only what is in the list is taken for one.
  *
  * Context: any but hard interrupts.
  */
 void nf_ct_gre_keymap_destroy(struct nf_conn *ct)
 {
-	struct nf_ct_pptp_master *master = nfct_help_data(ct);
-	enum ip_conntrack_dir dir;
+	struct list_head *list = &nf_gre_pernet(nf_ct_net(ct))->keymap_list;
+	struct nf_conn_help *help = nfct_help(ct);
+	struct nf_ct_gre_keymap *km, *next, **slot;
+	struct nf_ct_pptp_master *master;
+
+	if (!help)
+		return;
+
+	master = (void *)help->data;
 
 	spin_lock_bh(&keymap_lock);
-	for (dir = 0; dir < IP_CT_DIR_MAX; dir++) {
-		if (!master->keymap[dir])
-			continue;
-		list_del_rcu(&master->keymap[dir]->list);
-		kfree_rcu(master->keymap[dir], rcu);
-		master->keymap[dir] = NULL;
+	list_for_each_entry_safe(km, next, list, list) {
+		for (slot = master->keymap; slot < master->keymap + IP_CT_DIR_MAX; slot++) {
+			if (*slot != km)
+				continue;
+			*slot = NULL;
+			list_del_rcu(&km->list);
+			kfree_rcu(km, rcu);
+		}
 	}
 	spin_unlock_bh(&keymap_lock);
 }
