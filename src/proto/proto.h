@@ -61,10 +61,7 @@ void ctng_proto_exit_net(struct net *net);
 /* Called by the core when hooks come back after they were gone: windows are stale. */
 void ctng_tcp_resync(struct nf_conn *ct);
 
-/* An answer made by a rule closed the connection: it may go soon. */
-void ctng_tcp_set_closing(struct nf_conn *ct);
-
-/* nf_ct_hook's set_closing for a TCP connection: a rule answered it with a RST. */
+/* A rule answered it with a RST: it may go soon. */
 void ctng_tcp_set_closing(struct nf_conn *ct);
 
 #endif /* CTNG_PROTO_H */

@@ -326,15 +326,22 @@ void ctng_tcp_resync(struct nf_conn *ct)
 void ctng_tcp_set_closing(struct nf_conn *ct)
 {
 	unsigned int *timeouts = ctng_proto_timeouts(&ctng_proto_tcp, ct);
-	struct ip_ct_tcp *tcp = &ct->proto.tcp;
+	u8 from;
+
+	/* Not confirmed, it goes with the packet that the rule drops. */
+	if (!nf_ct_is_confirmed(ct))
+		return;
 
 	spin_lock_bh(&ct->lock);
-	WRITE_ONCE(tcp->state, TCP_CONNTRACK_CLOSE);
-	tcp->last_index = TCP_KIND_RST;
-	tcp->last_dir = IP_CT_DIR_ORIGINAL;
+	from = ct->proto.tcp.state;
+	WRITE_ONCE(ct->proto.tcp.state, TCP_CONNTRACK_CLOSE);
 	spin_unlock_bh(&ct->lock);
 
+	if (from == TCP_CONNTRACK_CLOSE ||
+	    test_bit(IPS_FIXED_TIMEOUT_BIT, &ct->status))
+		return;
 	nf_ct_refresh(ct, timeout_of(timeouts, TCP_CONNTRACK_CLOSE));
+	nf_conntrack_event_cache(IPCT_PROTOINFO, ct);
 }
 
 static bool tcp_can_early_drop(const struct nf_conn *ct)

@@ -37,23 +37,30 @@ const struct nla_policy ctng_tcp_timeout_policy[CTA_TIMEOUT_TCP_MAX + 1] = {
 };
 
 static const struct nla_policy protoinfo_policy[CTA_PROTOINFO_TCP_MAX + 1] = {
-	[CTA_PROTOINFO_TCP_STATE]	    = { .type = NLA_U8 },
-	[CTA_PROTOINFO_TCP_WSCALE_ORIGINAL] = { .type = NLA_U8 },
-	[CTA_PROTOINFO_TCP_WSCALE_REPLY]    = { .type = NLA_U8 },
+	[CTA_PROTOINFO_TCP_STATE]	    = NLA_POLICY_MAX(NLA_U8, TCP_CONNTRACK_MAX - 1),
+	[CTA_PROTOINFO_TCP_WSCALE_ORIGINAL] = NLA_POLICY_MAX(NLA_U8, TCP_MAX_WSCALE),
+	[CTA_PROTOINFO_TCP_WSCALE_REPLY]    = NLA_POLICY_MAX(NLA_U8, TCP_MAX_WSCALE),
 	[CTA_PROTOINFO_TCP_FLAGS_ORIGINAL]  = { .len = sizeof(struct nf_ct_tcp_flags) },
 	[CTA_PROTOINFO_TCP_FLAGS_REPLY]	    = { .len = sizeof(struct nf_ct_tcp_flags) },
 };
 
-/* One direction's scale and flags. The flags' mask is 0: as read, nothing is to change. */
-static int put_side(struct sk_buff *skb, const struct ip_ct_tcp_state *side,
-		    int wscale_attr, int flags_attr)
+/* The flags' mask is 0: written back as read, they change nothing. */
+static int put_flags(struct sk_buff *skb, int attr, const struct ip_ct_tcp_state *side)
 {
 	struct nf_ct_tcp_flags flags = { .flags = side->flags };
 
-	if (nla_put_u8(skb, wscale_attr, side->td_scale) ||
-	    nla_put(skb, flags_attr, sizeof(flags), &flags))
-		return -ENOSPC;
-	return 0;
+	return nla_put(skb, attr, sizeof(flags), &flags);
+}
+
+static int put_sides(struct sk_buff *skb, const struct ip_ct_tcp *tcp)
+{
+	const struct ip_ct_tcp_state *orig = &tcp->seen[IP_CT_DIR_ORIGINAL];
+	const struct ip_ct_tcp_state *reply = &tcp->seen[IP_CT_DIR_REPLY];
+
+	return nla_put_u8(skb, CTA_PROTOINFO_TCP_WSCALE_ORIGINAL, orig->td_scale) ?:
+	       nla_put_u8(skb, CTA_PROTOINFO_TCP_WSCALE_REPLY, reply->td_scale) ?:
+	       put_flags(skb, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, orig) ?:
+	       put_flags(skb, CTA_PROTOINFO_TCP_FLAGS_REPLY, reply);
 }
 
 /**
@@ -71,30 +78,22 @@ int ctng_tcp_to_nlattr(struct sk_buff *skb, struct nlattr *nla,
 {
 	const struct ip_ct_tcp *tcp = &ct->proto.tcp;
 	struct nlattr *nest;
+	int err;
 
 	nest = nla_nest_start(skb, CTA_PROTOINFO_TCP);
 	if (!nest)
 		return -1;
 
 	spin_lock_bh(&ct->lock);
-	if (nla_put_u8(skb, CTA_PROTOINFO_TCP_STATE, tcp->state))
-		goto full;
-	if (!destroy &&
-	    (put_side(skb, &tcp->seen[IP_CT_DIR_ORIGINAL],
-		      CTA_PROTOINFO_TCP_WSCALE_ORIGINAL,
-		      CTA_PROTOINFO_TCP_FLAGS_ORIGINAL) ||
-	     put_side(skb, &tcp->seen[IP_CT_DIR_REPLY],
-		      CTA_PROTOINFO_TCP_WSCALE_REPLY,
-		      CTA_PROTOINFO_TCP_FLAGS_REPLY)))
-		goto full;
+	err = nla_put_u8(skb, CTA_PROTOINFO_TCP_STATE, tcp->state);
+	if (!err && !destroy)
+		err = put_sides(skb, tcp);
 	spin_unlock_bh(&ct->lock);
+	if (err)
+		return -1;
 
 	nla_nest_end(skb, nest);
 	return 0;
-
-full:
-	spin_unlock_bh(&ct->lock);
-	return -1;
 }
 
 static void set_flags(struct ip_ct_tcp_state *side, const struct nlattr *attr)
@@ -132,9 +131,6 @@ int ctng_tcp_from_nlattr(struct nlattr *attr[], struct nf_conn *ct)
 		return err;
 
 	state = tb[CTA_PROTOINFO_TCP_STATE];
-	if (state && nla_get_u8(state) >= TCP_CONNTRACK_MAX)
-		return -EINVAL;
-
 	scale[IP_CT_DIR_ORIGINAL] = tb[CTA_PROTOINFO_TCP_WSCALE_ORIGINAL];
 	scale[IP_CT_DIR_REPLY] = tb[CTA_PROTOINFO_TCP_WSCALE_REPLY];
 

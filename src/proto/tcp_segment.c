@@ -38,7 +38,7 @@ static bool checksum_bad(const struct ctng_pkt *pkt)
 	return state->hook == NF_INET_PRE_ROUTING &&
 	       READ_ONCE(state->net->ct.sysctl_checksum) &&
 	       nf_checksum(pkt->skb, state->hook, pkt->dataoff, IPPROTO_TCP,
-			   state->pf);
+			   pkt->l3num);
 }
 
 /**
