@@ -7,6 +7,7 @@
  * missed of struct nf_conntrack_ecache are changed by atomic operations only.
  */
 #include <linux/atomic.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
 #include <linux/rcupdate.h>
@@ -111,7 +112,7 @@ static int notify(struct nf_conntrack_ecache *e, unsigned int events,
 			missed_add(e, events | missed);
 	}
 	rcu_read_unlock();
-	return err;
+	return min(err, 0);
 }
 
 /**
