@@ -117,10 +117,10 @@ static enum ctng_fate check_udplite(struct nf_conn *ct, struct ctng_pkt *pkt)
 	if (!uh->check)
 		return ctng_invalid(pkt, ct, CTNG_R_CHECKSUM, "checksum missing");
 
-	/* with UDP's number in the pseudo header, as the kernel's tracker does */
+	/* RFC 3828, 3.2: the pseudo header has UDP-Lite's own number */
 	if (verify_checksum(pkt) &&
 	    nf_checksum_partial(pkt->skb, pkt->state->hook, pkt->dataoff, coverage,
-				IPPROTO_UDP, pkt->l3num))
+				IPPROTO_UDPLITE, pkt->l3num))
 		return ctng_invalid(pkt, ct, CTNG_R_CHECKSUM, "bad checksum");
 
 	return CTNG_TRACK;
