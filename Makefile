@@ -1,33 +1,76 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# conntrack-ng: `make help` lists what there is to do.
+# conntrack-ng. The objects of each kernel lie in build/KVER/, the module is
+# build/KVER/nf_conntrack.ko; Kbuild says what it is made of.
 
-# Kernels to build for: the running one if its headers are there, else all reference kernels
-# whose headers are. Several are allowed: make KVER="6.1.0-40-amd64 6.12.9+deb12-amd64"
+# The kernels that the project is made for, as far as their headers are installed
 reference := $(patsubst /usr/src/linux-headers-%/Module.symvers,%, \
 	$(wildcard /usr/src/linux-headers-6.1.0-*/Module.symvers \
 		   /usr/src/linux-headers-6.12.*+deb12-*/Module.symvers))
 running := $(shell uname -r)
-KVER ?= $(if $(wildcard /lib/modules/$(running)/build/Makefile),$(running),$(reference))
+headers = $(firstword $(wildcard $(addsuffix /Makefile,/lib/modules/$(1)/build \
+						       /usr/src/linux-headers-$(1))))
 
-headers = $(firstword $(wildcard /lib/modules/$(1)/build /usr/src/linux-headers-$(1)))
+# What to build for: the running kernel if its headers are here, else the reference kernels;
+# to choose others: make KVER=6.1.0-42-amd64, or several in quotes, or KVER=all
+KVER ?= $(if $(call headers,$(running)),$(running),$(reference))
+override KVER := $(if $(filter all,$(KVER)),$(reference),$(KVER))
+# Checks want all of them.
+every := $(if $(filter file,$(origin KVER)),$(sort $(reference) $(KVER)),$(KVER))
+# Only one can be installed at a time.
+target := $(if $(filter file,$(origin KVER)),$(running),$(KVER))
+
 jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-kbuild = +$(MAKE) $(jobs) -C $(call headers,$(1)) M=$(CURDIR)/$(2)
+quiet := $(if $(V),,--no-print-directory)
+kbuild = $(MAKE) $(jobs) $(quiet) -C $(dir $(call headers,$(1))) M=$(CURDIR)/$(2)
 
-.PHONY: all modules
 all: modules
-modules: $(KVER:%=modules-%)
 
-.PHONY: $(KVER:%=modules-%)
-$(KVER:%=modules-%): modules-%:
-	@$(if $(call headers,$*),,echo "No headers of kernel $* here: apt-get install linux-headers-$*" >&2; exit 1)
+help:		## this list
+	@echo 'Targets, with KVER= for other kernels than $(or $(KVER),(none)):'
+	@sed -n 's/^\([a-z_]*\):[^#]*##/  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup:		## install the Debian packages that building and testing need
+	tools/setup.sh run
+
+modules: $(KVER:%=modules-%)	## build nf_conntrack.ko (default)
+	@$(if $(KVER),,echo 'There are no kernel headers here to build with: make setup' >&2; exit 1)
+
+modules-%:
+	@$(if $(call headers,$*),,echo 'No headers of kernel $* here:' \
+		'apt-get install linux-headers-$*' >&2; exit 1)
 	@tools/mirror build/$*
-	$(call kbuild,$*,build/$*) modules
+	@+$(call kbuild,$*,build/$*) modules
 
-# One object for each of the kernels, for a quick look: make src/table/hash.o W=1 C=1
+modules_install: modules-$(target)	## install it into updates/, where modprobe prefers it
+	@tools/install $(target)
+
+uninstall:	## remove it again; modprobe then loads the kernel's own
+	@tools/install --remove $(target)
+
+contract: $(every:%=contract-%)		## compare the CRCs of the exports with the kernel's own
+
+contract-%: modules-%
+	@tools/contract $* $(dir $(call headers,$*))Module.symvers build/$*/Module.symvers
+
+check: setup	## all tests, in VMs
+	./selftests/check
+
+sparse: $(every:%=sparse-%)	## no warning from sparse, and none from the compiler with W=1
+
+# In a build of its own: other flags would have all objects built again.
+sparse-%:
+	@tools/mirror build/sparse/$*
+	@+$(call kbuild,$*,build/sparse/$*) W=1 C=2 CHECK=sparse modules 2>&1 | \
+		tools/warnings sparse-$*
+
+style:		## checkpatch --strict, and no version tests
+	@tools/style
+
+clean:		## remove what was built
+	rm -rf $(every:%=build/%) build/sparse
+
+# One object for each of the kernels, for a quick look: make src/table/table.o W=1 C=2
 src/%.o:
-	@$(foreach k,$(KVER),tools/mirror build/$(k);)
-	$(foreach k,$(KVER),$(MAKE) -C $(call headers,$(k)) M=$(CURDIR)/build/$(k) $@ &&) true
+	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
-.PHONY: clean
-clean:
-	rm -rf $(KVER:%=build/%)
+.PHONY: all help setup modules modules_install uninstall contract check sparse style clean

@@ -19,7 +19,7 @@
 #include <ctng_features.h>
 
 /* Without the rule that an export stands below the function it exports. */
-#define CTNG_EXPORT(sym)	EXPORT_SYMBOL(sym)
-#define CTNG_EXPORT_GPL(sym)	EXPORT_SYMBOL_GPL(sym)
+#define CTNG_EXPORT	EXPORT_SYMBOL
+#define CTNG_EXPORT_GPL	EXPORT_SYMBOL_GPL
 
 #endif /* CTNG_EXPORTS_H */

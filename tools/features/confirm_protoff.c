@@ -6,6 +6,7 @@
 typedef unsigned int probe_fn(struct sk_buff *, unsigned int, struct nf_conn *,
 			      enum ip_conntrack_info);
 #else
-typedef nf_hookfn probe_fn;
+typedef unsigned int probe_fn(void *, struct sk_buff *,
+			      const struct nf_hook_state *);
 #endif
 static_assert(__same_type(nf_confirm, probe_fn));

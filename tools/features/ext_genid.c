@@ -3,8 +3,9 @@
 #include <net/netfilter/nf_conntrack_extend.h>
 
 #ifdef PROBE_HAVE
+typedef void *probe_fn(const struct nf_ct_ext *, u8);
 static_assert(offsetof(struct nf_ct_ext, gen_id));
-static_assert(sizeof(&__nf_ct_ext_find));
+static_assert(__same_type(__nf_ct_ext_find, probe_fn));
 #else
 /* No room for a generation between the length and the data. */
 static_assert(offsetof(struct nf_ct_ext, data) ==

@@ -3,8 +3,7 @@
 #include <net/net_namespace.h>
 
 #ifdef PROBE_HAVE
-typedef atomic_t probe_type;
+static_assert(__same_type(((struct net *)0)->ct.labels_used, atomic_t));
 #else
-typedef unsigned int probe_type;
+static_assert(__same_type(((struct net *)0)->ct.labels_used, unsigned int));
 #endif
-static_assert(__same_type(((struct net *)0)->ct.labels_used, probe_type));

@@ -3,7 +3,9 @@
 #include <net/net_namespace.h>
 
 #ifdef PROBE_HAVE
-static_assert(sizeof(&register_net_sysctl_sz));
+typedef struct ctl_table_header *probe_fn(struct net *, const char *,
+					  struct ctl_table *, size_t);
+static_assert(__same_type(register_net_sysctl_sz, probe_fn));
 #else
 /* A free name: a declaration of another kind is no error. */
 static const char register_net_sysctl_sz[1];
