@@ -121,6 +121,7 @@ class Rig:
             sh(f"ip -n {ROUTER} neigh add {address} dev {dev} lladdr {mac[side + '0']}")
         sh(f"ip netns exec {ROUTER} nft -f -", input=RULES)
 
+        self.ours = os.path.exists("/sys/module/nf_conntrack/version")
         self.eth, self.sock, self.ident = {}, {}, 0
         for side, dev, peer in (("a", "a0", "r0"), ("b", "b0", "r1")):
             router_mac = sh(f"ip netns exec {ROUTER} cat /sys/class/net/{peer}/address").strip()
