@@ -52,8 +52,21 @@ contract: $(every:%=contract-%)		## compare the CRCs of the exports with the ker
 contract-%: modules-%
 	@tools/contract $* $(dir $(call headers,$*))Module.symvers build/$*/Module.symvers
 
-check: setup	## all tests, in VMs
-	./selftests/check
+# The tests that run in the kernel, with the code under test in themselves
+testmodules: $(KVER:%=testmodules-%)	## build the test modules
+
+testmodules-%:
+	@tools/mirror build/$*
+	@+$(call kbuild,$*,build/$*/selftests/kmod) modules
+
+check: setup	## all tests, in VMs; some of them: make check TESTS="test_tcp nat"
+	@selftests/check $(TESTS)
+
+demo: setup	## a router with a stateful policy and NAT, step by step, in a VM
+	@tools/demo/run $(DEMO_KVER)
+
+shell: setup	## a prompt in the demo's VM
+	@tools/demo/run --shell $(DEMO_KVER)
 
 sparse: $(every:%=sparse-%)	## no warning from sparse, and none from the compiler with W=1
 
@@ -73,4 +86,5 @@ clean:		## remove what was built
 src/%.o:
 	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
-.PHONY: all help setup modules modules_install uninstall contract check sparse style clean
+.PHONY: all help setup modules modules_install uninstall contract testmodules check demo shell \
+	sparse style clean
