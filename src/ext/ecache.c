@@ -138,12 +138,12 @@ int nf_conntrack_eventmask_report(unsigned int eventmask, struct nf_conn *ct,
 	if (!e || !nf_ct_is_confirmed(ct))
 		return 0;
 
-	item.portid = e->portid ? : portid;
+	item.portid = READ_ONCE(e->portid) ? : portid;
 	err = notify(e, eventmask, &item);
 
 	/* Who destroyed it is to be told when the event is delivered in the end. */
-	if (err < 0 && eventmask & BIT(IPCT_DESTROY) && !e->portid)
-		e->portid = portid;
+	if (err < 0 && eventmask & BIT(IPCT_DESTROY) && !READ_ONCE(e->portid))
+		WRITE_ONCE(e->portid, portid);
 	return err;
 }
 
