@@ -19,7 +19,7 @@ ours() {
 	[ -e /sys/module/nf_conntrack/version ]
 }
 
-check() { # NAME COMMAND...: one test, passed if COMMAND succeeds
+check() { # NAME COMMAND...: one test, passed if COMMAND succeeds; returns 1 if not
 	local name=$1 out
 	shift
 	tests_done=$((tests_done + 1))
@@ -29,6 +29,7 @@ check() { # NAME COMMAND...: one test, passed if COMMAND succeeds
 		tests_failed=$((tests_failed + 1))
 		echo "not ok $tests_done $name"
 		printf '%s\n' "# failed: $*" "${out//$'\n'/$'\n'# }" | sed 's/^\([^#]\)/# \1/'
+		return 1
 	fi
 }
 
