@@ -207,16 +207,19 @@ struct outcome {
 	bool			hold;
 };
 
-static void settle(struct outcome *out, enum sctp_step step, enum sctp_conntrack state)
+static void settle(struct outcome *out, struct ip_ct_sctp *assoc,
+		   const struct sctp_facts *facts, const struct sctp_part *chunk)
 {
-	out->state = state;
+	enum sctp_step step = ctng_sctp_step(assoc, facts, chunk);
+
+	out->state = assoc->state;
 
 	switch (step) {
 	case SCTP_STEP_STAY:
 		break;
 	case SCTP_STEP_MOVE:
 		out->moved = true;
-		out->established |= state == SCTP_CONNTRACK_ESTABLISHED;
+		out->established |= out->state == SCTP_CONNTRACK_ESTABLISHED;
 		break;
 	case SCTP_STEP_HOLD:
 		out->hold = true;
@@ -250,7 +253,7 @@ static void step_through(struct ip_ct_sctp *assoc, const struct ctng_pkt *pkt,
 			out->fault = CTNG_R_SCTP_CHUNK;
 			return;
 		}
-		settle(out, ctng_sctp_step(assoc, facts, &chunk), assoc->state);
+		settle(out, assoc, facts, &chunk);
 	}
 }
 
