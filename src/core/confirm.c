@@ -136,7 +136,7 @@ int __nf_conntrack_confirm(struct sk_buff *skb)
  *
  * Context: process or BH, under RCU.
  * Return: 0, the caller has a reference beside the table's; -EEXIST if one of
- * its tuples is taken; -ETIMEDOUT if a module that it needs went away; -ENOMEM.
+ * its tuples is taken; -EAGAIN if a module that it needs went away; -ENOMEM.
  */
 int nf_conntrack_hash_check_insert(struct nf_conn *ct)
 {
@@ -145,7 +145,7 @@ int nf_conntrack_hash_check_insert(struct nf_conn *ct)
 	int err;
 
 	if (!ctng_ext_confirm(ct))
-		return -ETIMEDOUT;
+		return -EAGAIN;
 
 	err = confirm_once(ct, &clash);
 	if (err) {
@@ -156,7 +156,7 @@ int nf_conntrack_hash_check_insert(struct nf_conn *ct)
 
 	if (!ctng_ext_confirmed(ct)) {
 		nf_ct_kill(ct);
-		return -ETIMEDOUT;
+		return -EAGAIN;
 	}
 
 	NF_CT_STAT_INC_ATOMIC(net, insert);

@@ -15,6 +15,7 @@
 #include <net/netfilter/nf_conntrack_seqadj.h>
 
 #include <compat.h>
+#include "../ext/ext.h"
 #include "conn.h"
 #include "hooks.h"
 #include "packet.h"
@@ -82,6 +83,11 @@ static unsigned int help_and_confirm(struct sk_buff *skb, unsigned int protoff,
 	unsigned int verdict;
 
 	if (help) {
+		/* The helper may be gone since an unconfirmed connection got it. */
+		if (!nf_ct_is_confirmed(ct) && unlikely(!ctng_ext_confirm(ct))) {
+			ctng_count(nf_ct_net(ct), CTNG_R_DYING);
+			return NF_DROP;
+		}
 		helper = rcu_dereference(help->helper);
 		if (helper) {
 			verdict = helper->help(skb, protoff, ct, ctinfo);
