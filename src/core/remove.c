@@ -7,6 +7,7 @@
 #include <net/netfilter/nf_conntrack_core.h>
 #include <net/netfilter/nf_conntrack_ecache.h>
 #include <net/netfilter/nf_conntrack_expect.h>
+#include <net/netfilter/nf_conntrack_helper.h>
 
 #include <compat.h>
 
@@ -36,6 +37,8 @@ bool nf_ct_delete(struct nf_conn *ct, u32 portid, int report)
 
 	ctng_tstamp_stop(ct);
 	told = nf_conntrack_event_report(IPCT_DESTROY, ct, portid, report) >= 0;
+	/* may take connections along that its helper expected */
+	nf_ct_helper_destroy(ct);
 
 	rcu_read_lock();
 	was_in = ctng_table_remove(&ctng_pernet(net)->table, ct);
