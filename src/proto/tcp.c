@@ -303,15 +303,21 @@ static enum ctng_fate tcp_packet(struct nf_conn *ct, struct ctng_pkt *pkt)
  * ctng_tcp_resync() - the numbers of a connection are out of date
  * @ct: the connection.
  *
- * Packets went by unseen. The window starts again with the next segment of each direction.
+ * Packets went by unseen. The window of an open connection starts again with the
+ * next segment of each direction; in the other states little data moves, and a RST
+ * or SYN has to be judged by what was seen.
  *
  * Context: BH off or process; takes ct->lock.
  */
 void ctng_tcp_resync(struct nf_conn *ct)
 {
+	struct ip_ct_tcp *tcp = &ct->proto.tcp;
+
 	spin_lock_bh(&ct->lock);
-	ct->proto.tcp.seen[IP_CT_DIR_ORIGINAL].td_maxwin = 0;
-	ct->proto.tcp.seen[IP_CT_DIR_REPLY].td_maxwin = 0;
+	if (tcp->state == TCP_CONNTRACK_ESTABLISHED) {
+		tcp->seen[IP_CT_DIR_ORIGINAL].td_maxwin = 0;
+		tcp->seen[IP_CT_DIR_REPLY].td_maxwin = 0;
+	}
 	spin_unlock_bh(&ct->lock);
 }
 
