@@ -22,6 +22,7 @@ import time
 PATIENCE = 5  # seconds for what should happen at once
 CLONE_NEWNET = 0x40000000
 IP_RECVERR, IPV6_RECVERR = 11, 25
+IP_PKTINFO, IPV6_RECVPKTINFO = 8, 49
 SO_ORIGINAL_DST = 80
 LIBC = ctypes.CDLL(None, use_errno=True)
 HOME = open("/proc/self/ns/net", "rb")
@@ -29,7 +30,7 @@ HOME = open("/proc/self/ns/net", "rb")
 COMMANDS = {}
 LISTENERS = {}  # socket: (namespace, port)
 CLIENTS = {}    # name: client's socket
-PEERS = {}      # name: server's socket and, for UDP, the address to answer to
+PEERS = {}      # name: server's socket and, for UDP, the addresses to answer to and from
 FTP = {}        # name: FtpClient
 FLOODS = {}     # name: threading.Event that stops it
 
@@ -90,6 +91,9 @@ def listen(ns, *ports):
                     sock = socket.socket(family(any_addr), kind)
                 if ":" in any_addr:
                     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                    sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+                else:
+                    sock.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 sock.bind((any_addr, port))
                 if kind == socket.SOCK_STREAM:
@@ -212,19 +216,21 @@ def ask(name):
     data = f"from {name}".encode()
     client.send(data)
     listener = waiting(socket.SOCK_DGRAM)
-    got, address = listener.recvfrom(65536)
+    got, ancillary, _, address = listener.recvmsg(65536, 512)
     if got != data:
         raise ValueError(f"{got!r} arrived")
-    PEERS[name] = (listener, address)
+    if listener.family == socket.AF_INET:
+        ancillary = [(*ancillary[0][:2], bytes(4) + ancillary[0][2][4:])]  # from any device
+    PEERS[name] = (listener, (address, ancillary))
     seen(client, address, listener)
 
 
 @command
 def answer(name):
     """Reply to the last datagram; it has to arrive."""
-    peer, address = PEERS[name]
+    peer, (address, ancillary) = PEERS[name]
     data = f"to {name}".encode()
-    peer.sendto(data, address)
+    peer.sendmsg([data], ancillary, 0, address)
     got = CLIENTS[name].recv(65536)
     if got != data:
         raise ValueError(f"{got!r} arrived")
@@ -249,6 +255,16 @@ def error(name):
     else:
         offender = socket.inet_ntop(socket.AF_INET6, data[24:40])
     print(errno.errorcode[number], offender, kind, code, info)
+
+
+@command
+def ttl(name, hops):
+    """Let the datagrams of a UDP socket live that long."""
+    client = CLIENTS[name]
+    if client.family == socket.AF_INET:
+        client.setsockopt(socket.SOL_IP, socket.IP_TTL, int(hops))
+    else:
+        client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, int(hops))
 
 
 @command
@@ -316,12 +332,15 @@ def tftp(ns, addr, server_ns):
 @command
 def cat(ns, path, *patterns):
     """Lines of a file of /proc/net or /proc/sys/net that match all patterns, if there are."""
-    with netns(ns), open(path, encoding="ascii") as f:
-        lines = f.read().splitlines()
-    lines = [line for line in lines if all(re.search(p, line) for p in patterns)]
-    if not lines:
-        raise LookupError(f"no such line in {path}")
-    print("\n".join(lines))
+    for _ in range(3):  # the in-tree list may leave out an entry when another one expires
+        with netns(ns), open(path, encoding="ascii") as f:
+            lines = f.read().splitlines()
+        lines = [line for line in lines if all(re.search(p, line) for p in patterns)]
+        if lines:
+            print("\n".join(lines))
+            return
+        time.sleep(0.05)
+    raise LookupError(f"no such line in {path}")
 
 
 @command
