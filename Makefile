@@ -22,6 +22,9 @@ target := $(if $(filter file,$(origin KVER)),$(running),$(KVER))
 jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 quiet := $(if $(V),,--no-print-directory)
 kbuild = $(MAKE) $(jobs) $(quiet) -C $(dir $(call headers,$(1))) M=$(CURDIR)/$(2)
+# The debugging information, a hundred times the code, stays in the .o of the same name.
+drop_debug = for ko in $(1)/*.ko; do \
+		if grep -q '\.debug_info' $$ko; then strip --strip-debug $$ko; fi; done
 
 all: modules
 
@@ -40,6 +43,7 @@ modules-%:
 		'apt-get install linux-headers-$*' >&2; exit 1)
 	@tools/mirror build/$*
 	@+$(call kbuild,$*,build/$*) modules
+	@$(call drop_debug,build/$*)
 
 modules_install: modules-$(target)	## install it into updates/, where modprobe prefers it
 	@tools/install $(target)
@@ -58,6 +62,7 @@ testmodules: $(KVER:%=testmodules-%)	## build the test modules
 testmodules-%:
 	@tools/mirror build/$*
 	@+$(call kbuild,$*,build/$*/selftests/kmod) modules
+	@$(call drop_debug,build/$*/selftests/kmod)
 
 check: setup	## all tests, in VMs; some of them: make check TESTS="test_tcp nat"
 	@selftests/check $(TESTS)
