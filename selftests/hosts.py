@@ -388,16 +388,24 @@ class FtpClient:
         self.session.login()
 
     def prepare(self, mode):
-        with netns(self.ns):
-            if mode == "active":
-                self.data = self.session.makeport()
-                return self.data.getsockname()[:2]
+        local = self.session.sock.getsockname()[0]
+        if mode == "passive":
             self.session.trust_server_pasv_ipv4_address = True
             self.address = self.session.makepasv()
             return self.address
+        self.data = new_socket(self.ns, socket.SOCK_STREAM, local)
+        self.data.listen(1)
+        port = self.data.getsockname()[1]
+        # The reply is left for later: some servers connect before they reply.
+        if ":" in local:
+            self.session.putcmd(f"EPRT |2|{local}|{port}|")
+        else:
+            self.session.putcmd(f"PORT {local.replace('.', ',')},{port >> 8},{port & 255}")
+        return local, port
 
     def open(self, request):
         if self.data:
+            self.session.voidresp()
             self.session.sendcmd(request)
             conn, source = self.data.accept()
             self.data.close()
