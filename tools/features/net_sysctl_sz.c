@@ -3,9 +3,8 @@
 #include <net/net_namespace.h>
 
 #ifdef PROBE_HAVE
-typedef struct ctl_table_header *probe_fn(struct net *, const char *,
-					  struct ctl_table *, size_t);
-static_assert(__same_type(register_net_sysctl_sz, probe_fn));
+static_assert(__same_type(register_net_sysctl_sz(NULL, "", NULL, (size_t)0),
+			  struct ctl_table_header *));
 #else
 /* A free name: a declaration of another kind is no error. */
 static const char register_net_sysctl_sz[1];
