@@ -40,7 +40,7 @@ static int l4_offset(const struct sk_buff *skb, u16 family)
 /**
  * nf_ct_helper - let a connection's helper see a packet
  * @skb: the packet, pulled to its network header.
- * @ct: its connection, or NULL.
+ * @ct: its connection.
  * @ctinfo: its direction and state.
  * @proto: NFPROTO_IPV4 or NFPROTO_IPV6.
  *
@@ -59,12 +59,17 @@ int nf_ct_helper(struct sk_buff *skb, struct nf_conn *ct,
 	int off, verdict;
 
 	/* IP_CT_RELATED_REPLY: an ICMP error, nothing for a helper */
-	if (!ct || ctinfo == IP_CT_RELATED_REPLY)
+	if (ctinfo == IP_CT_RELATED_REPLY)
 		return NF_ACCEPT;
 
 	help = nfct_help(ct);
 	helper = help ? rcu_dereference(help->helper) : NULL;
 	if (!helper)
+		return NF_ACCEPT;
+
+	/* a rule for all families may give an IPv4 helper an IPv6 packet */
+	if (helper->tuple.src.l3num != NFPROTO_UNSPEC &&
+	    helper->tuple.src.l3num != proto)
 		return NF_ACCEPT;
 
 	if (WARN_ONCE(proto != NFPROTO_IPV4 && proto != NFPROTO_IPV6,
