@@ -60,6 +60,11 @@ SCENARIOS = [
         ("< FA seq=501 ack=2", "est LAST_ACK 30 A"),
         ("> A seq=2 ack=502", "est TIME_WAIT 120 A"),
     ]),
+    ("a FIN seen twice counts for both sides", OPEN + [
+        ("> FA seq=1 ack=1", "est FIN_WAIT 120 A"),
+        ("> FA seq=1 ack=1", "est LAST_ACK 30 A"),
+        ("< A seq=1 ack=2", "est TIME_WAIT 120 A"),
+    ]),
     ("simultaneous open", [
         ("> S", "new SYN_SENT 120 U"),
         ("< S", "est SYN_SENT2 120"),

@@ -22,6 +22,8 @@ for line in sys.stdin:
             conn.connect_ex((addr, port))
         case "accept":
             conn, _ = listener.accept()
+        case "send":
+            conn.send(b"x")
         case "shutdown":
             conn.shutdown(socket.SHUT_WR)
         case "close":
