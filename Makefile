@@ -12,12 +12,11 @@ headers = $(firstword $(wildcard $(addsuffix /Makefile,/lib/modules/$(1)/build \
 
 # What to build for: the running kernel if its headers are here, else the reference kernels;
 # to choose others: make KVER=6.1.0-42-amd64, or several in quotes, or KVER=all
-KVER ?= $(if $(call headers,$(running)),$(running),$(reference))
-override KVER := $(if $(filter all,$(KVER)),$(reference),$(KVER))
-# Checks want all of them.
-every := $(if $(filter file,$(origin KVER)),$(sort $(reference) $(KVER)),$(KVER))
-# Only one can be installed at a time.
-target := $(if $(filter file,$(origin KVER)),$(running),$(KVER))
+chosen := $(if $(filter all,$(KVER)),$(reference),$(KVER))
+override KVER := $(or $(chosen),$(if $(call headers,$(running)),$(running),$(reference)))
+# Checks want all of them, and only the running kernel is installed for unless another is chosen.
+every := $(or $(chosen),$(sort $(reference) $(KVER)))
+target := $(or $(chosen),$(running))
 
 jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 quiet := $(if $(V),,--no-print-directory)
@@ -45,11 +44,11 @@ modules-%:
 	@+$(call kbuild,$*,build/$*) modules
 	@$(call drop_debug,build/$*)
 
-modules_install: modules-$(target)	## install it into updates/, where modprobe prefers it
-	@tools/install $(target)
+modules_install: $(target:%=modules-%)	## install it into updates/, where modprobe prefers it
+	@set -e; for kver in $(target); do tools/install $$kver; done
 
 uninstall:	## remove it again; modprobe then loads the kernel's own
-	@tools/install --remove $(target)
+	@set -e; for kver in $(target); do tools/install --remove $$kver; done
 
 contract: $(every:%=contract-%)		## compare the CRCs of the exports with the kernel's own
 
