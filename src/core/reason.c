@@ -8,9 +8,9 @@
 
 /* in the order of the enum, which is made from the same list */
 const char *const ctng_reason_names[CTNG_R_MAX] = {
-#define X(sym, name) name,
-	CTNG_REASONS(X)
-#undef X
+#define REASON(sym, name) name,
+#include "reason_list.h"
+#undef REASON
 };
 
 /**

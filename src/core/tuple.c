@@ -164,7 +164,7 @@ bool ctng_tuple_get(const struct sk_buff *skb, unsigned int nhoff,
  * Return: false if there is none.
  */
 bool nf_ct_get_tuplepr(const struct sk_buff *skb, unsigned int nhoff,
-		       u_int16_t l3num, struct net *net,
+		       u16 l3num, struct net *net,
 		       struct nf_conntrack_tuple *tuple)
 {
 	unsigned int dataoff;

@@ -165,10 +165,26 @@ static inline bool slot_is_home(u64 slot)
 	return slot_dirs(slot) & BIT(CTNG_HOME_DIR);
 }
 
-/* for every slot of the bucket with head @_line; under its lock or RCU */
-#define for_each_slot(_slotp, _line, _l)				\
-	for (_l = (_line); _l; _l = line_next(_l))			\
-		for (_slotp = _l->slot; _slotp < _l->slot + CTNG_WAYS; _slotp++)
+/*
+ * Every slot of the bucket with head @line, under its lock or RCU:
+ * for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l))
+ */
+static inline u64 *slot_first(struct ctng_line *line, struct ctng_line **l)
+{
+	*l = line;
+
+	return line->slot;
+}
+
+static inline u64 *slot_next(u64 *slotp, struct ctng_line **l)
+{
+	if (likely(++slotp < (*l)->slot + CTNG_WAYS))
+		return slotp;
+
+	*l = line_next(*l);
+
+	return unlikely(*l) ? (*l)->slot : NULL;
+}
 
 u64 *line_free_slot(struct ctng_line *line);
 void line_extend(struct ctng_buckets *bs, struct ctng_line *line, struct ctng_line *spare);

@@ -78,7 +78,7 @@ static unsigned int line_expired(struct ctng_buckets *bs, unsigned int i,
 
 	local_bh_disable();
 	line_lock(line);
-	for_each_slot(slotp, line, l) {
+	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l)) {
 		if (!slot_is_home(*slotp))
 			continue;
 

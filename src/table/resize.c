@@ -67,7 +67,7 @@ static unsigned int line_entries(struct ctng_line *line)
 	unsigned int n = 0;
 	u64 *slotp;
 
-	for_each_slot(slotp, line, l)
+	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l))
 		n += !!*slotp;
 
 	return n;
@@ -142,7 +142,7 @@ static int move_line(struct ctng_buckets *old, struct ctng_buckets *new,
 		local_bh_enable();
 	}
 
-	for_each_slot(slotp, line, l)
+	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l))
 		if (*slotp)
 			move_slot(new, slotp, stash);
 

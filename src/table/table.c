@@ -105,7 +105,7 @@ buckets_find(const struct ctng_buckets *bs, u64 hash, const struct ctng_key *key
 	struct ctng_line *l;
 	u64 *slotp, slot;
 
-	for_each_slot(slotp, line_of_hash(bs, hash), l) {
+	for (slotp = slot_first(line_of_hash(bs, hash), &l); slotp; slotp = slot_next(slotp, &l)) {
 		slot = READ_ONCE(*slotp);
 		if (ctng_hash_tag(slot) != ctng_hash_tag(hash) || !slot)
 			continue;
@@ -284,7 +284,7 @@ u64 *line_free_slot(struct ctng_line *line)
 	struct ctng_line *l;
 	u64 *slotp;
 
-	for_each_slot(slotp, line, l)
+	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l))
 		if (!*slotp)
 			return slotp;
 
@@ -315,7 +315,7 @@ static unsigned int line_room(struct ctng_line *line)
 	unsigned int n = 0;
 	u64 *slotp;
 
-	for_each_slot(slotp, line, l)
+	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l))
 		n += !*slotp;
 
 	return n;
@@ -342,7 +342,7 @@ static bool line_clear(struct ctng_line *line, const struct nf_conn *ct)
 	bool found = false;
 	u64 *slotp;
 
-	for_each_slot(slotp, line, l) {
+	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l)) {
 		if (*slotp && slot_conn(*slotp) == ct) {
 			WRITE_ONCE(*slotp, 0);
 			found = true;

@@ -67,7 +67,7 @@ static unsigned int span_count(const struct span *span)
 	unsigned int n = 0;
 	u64 *slotp;
 
-	for_each_slot(slotp, span->line, l)
+	for (slotp = slot_first(span->line, &l); slotp; slotp = slot_next(slotp, &l))
 		n += slot_in_span(*slotp, span);
 
 	return n;
@@ -88,7 +88,7 @@ static unsigned int collect_bucket(struct ctng_table *t, struct ctng_cursor *cur
 	while (span_count(&span) > max && span.end - span.first > 1)
 		span.end = span.first + (span.end - span.first) / 2;
 
-	for_each_slot(slotp, span.line, l) {
+	for (slotp = slot_first(span.line, &l); slotp; slotp = slot_next(slotp, &l)) {
 		if (!slot_in_span(*slotp, &span) || n == max)
 			continue;
 		batch[n] = slot_conn(*slotp);
@@ -148,7 +148,7 @@ unsigned int ctng_table_sample(struct ctng_table *t, struct nf_conn **batch,
 	while (n < max && tries--) {
 		struct ctng_line *head = &bs->line[first++ & (buckets_count(bs) - 1)];
 
-		for_each_slot(slotp, head, l) {
+		for (slotp = slot_first(head, &l); slotp; slotp = slot_next(slotp, &l)) {
 			slot = READ_ONCE(*slotp);
 			if (!slot_is_home(slot) || n == max)
 				continue;

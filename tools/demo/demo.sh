@@ -160,8 +160,9 @@ step "Active FTP: the server connects back, helped by nf_conntrack_ftp"
 wait_for 2 client curl -fsS --max-time 3 ftp://10.0.2.2/index.html
 must "curl in active mode fetches a file" \
 	client curl -fsS --max-time 10 --disable-eprt --ftp-port - ftp://10.0.2.2/index.html
-show "data connection from port 20, expected and let in" 'sport=20 '
-show "control connection, with its helper" 'dport=21 '
+show "the data connection, opened by the server and let in as RELATED" \
+	'src=10.0.2.2 dst=10.0.2.1 .*src=10.0.1.2'
+show "the control connection" 'dport=21 '
 
 step "What the rules counted, by state"
 run router iptables -nvL FORWARD
