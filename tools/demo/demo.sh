@@ -176,7 +176,14 @@ run cat /proc/net/stat/nf_conntrack
 step "Unload, with the namespaces gone"
 network_down
 trap - EXIT
-must "nf_conntrack can be removed" wait_for 10 modprobe -qr nf_nat_ftp xt_CT xt_state xt_conntrack xt_MASQUERADE nft_compat nf_tables nf_conntrack
+unload() { # what nobody uses goes, until nf_conntrack itself does
+	local module
+	for module in $(lsmod | awk '$3 == 0 && $1 ~ /^(xt_|nft_|nf_)/ { print $1 }'); do
+		rmmod "$module"
+	done
+	! grep -q '^nf_conntrack ' /proc/modules
+}
+must "nf_conntrack can be removed" wait_for 10 unload
 
 [ $failed = 0 ] && printf '\n%sEverything as it should be.%s\n' "$bold" "$plain"
 exit $failed
