@@ -62,10 +62,10 @@ finish() {
 }
 
 wait_for() { # SECONDS COMMAND...: poll until COMMAND succeeds
-	local tries=$(($1 * 20))
+	local end=$((SECONDS + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		[ $((tries -= 1)) -gt 0 ] || { "$@"; return; }
+		[ $SECONDS -le $end ] || { "$@"; return; }
 		sleep 0.05
 	done
 }
@@ -126,10 +126,10 @@ hosts() {
 	return 2
 }
 
-network_down() {
+network_down() { # and of those that the test itself has put in $more_hosts
 	local ns pids
 	[ -z "${HOSTS_PID-}" ] || kill "$HOSTS_PID" 2>/dev/null
-	for ns in client router server; do
+	for ns in client router server ${more_hosts-}; do
 		pids=$(ip netns pids $ns 2>/dev/null)
 		# shellcheck disable=SC2086
 		[ -z "$pids" ] || kill $pids 2>/dev/null

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Installing, what modprobe makes of it, and the way back.
+
+. "$(dirname "$0")/lib.sh"
+
+kver=$(uname -r)
+install=$(dirname "$0")/../tools/install
+dir=/lib/modules/$kver
+
+[ "$(id -u)" = 0 ] || skip_all "has to be root"
+[ -e "$(dirname "$0")/../build/$kver/nf_conntrack.ko" ] || skip_all "nothing built for $kver"
+
+# A tree of nothing but the kernel's own nf_conntrack and what that needs takes depmod a
+# moment where the whole takes minutes in a VM. Not all modules it could replace are there.
+few_modules() {
+	local tree path
+	tree=$(mktemp -d) || return
+	cp "$dir"/modules.{order,builtin,builtin.modinfo} "$tree"
+	while read -r path; do
+		install -D "$dir/$path" "$tree/$path" || return
+	done < <(cd "$dir" && find kernel -name 'nf_conntrack.ko*' -o -name 'nf_defrag_ipv[46].ko*' \
+		-o -name '*crc32c*.ko*')
+	mount --bind "$tree" "$dir" && depmod "$kver"
+}
+
+loaded_from() { # PATH: the module that modprobe chooses
+	is_equal "$dir/$1" "$(modinfo -n nf_conntrack | sed 's/\.xz$//')"
+}
+
+says() { # PATTERN COMMAND...: which fails, and says why
+	local said
+	said=$("${@:2}" 2>&1) && { echo "it succeeded"; return 1; }
+	grep -E "$1" <<<"$said"
+}
+
+unchanged() { # COMMAND...: in the modules' directory
+	local before after
+	before=$(find "$dir/" -path "$dir/kernel" -prune -o -ls | sort)
+	"$@" || return
+	after=$(find "$dir/" -path "$dir/kernel" -prune -o -ls | sort)
+	is_equal "$before" "$after"
+}
+
+check "a small tree of modules" few_modules
+# It is there from the beginning if the VM has it.
+[ ! -e "$dir/updates/nf_conntrack.ko" ] || check "goes" "$install" --remove "$kver"
+check "the kernel's own is what modprobe loads" \
+	loaded_from kernel/net/netfilter/nf_conntrack.ko
+check "removing it again is refused" \
+	unchanged says 'not installed' "$install" --remove "$kver"
+
+modprobe nf_conntrack
+check "installing is refused while the kernel's own is loaded" \
+	unchanged says 'is loaded and keeps its place' "$install" "$kver"
+check "NEXT_BOOT=1 installs all the same" env NEXT_BOOT=1 "$install" "$kver"
+check "the kernel's own stays loaded" eval '! ours'
+check "it can be removed" "$install" --remove "$kver"
+modprobe -r nf_conntrack
+
+check "installs" "$install" "$kver"
+check "modprobe prefers it" loaded_from updates/nf_conntrack.ko
+check "modinfo says whose it is" eval "modinfo -F description nf_conntrack | grep conntrack-ng"
+modprobe nf_conntrack
+check "it is loaded" ours
+check "a newer build installs while it is loaded" "$install" "$kver"
+modprobe -r nf_conntrack
+check "an unknown kernel is refused" says 'not installed here' "$install" 1.2.3
+finish
