@@ -60,9 +60,9 @@ static const char *fault_of(const struct dccp_hdr *header, unsigned int len)
 }
 
 /*
- * With a coverage of its own, the sum is taken over that many words from the
- * start of the header, as in all kernels so far. (RFC 4340 section 9.2 counts them
- * from the data on: what is made to it is found to be wrong.)
+ * A partial coverage is counted from the start of the header, as in every kernel so
+ * far. RFC 4340 section 9.2 counts it from the start of the data, so a packet that
+ * was made to the letter of it fails here.
  */
 static bool checksum_is_right(const struct ctng_pkt *pkt, const struct dccp_hdr *header)
 {
@@ -160,9 +160,10 @@ static enum ctng_fate settle(struct nf_conn *ct, const struct ctng_pkt *pkt,
 
 	switch (what) {
 	case DCCP_STEP_BAD_STATE:
-		return ctng_invalid(pkt, ct, CTNG_R_DCCP_STATE, "type %u from %s can't come in %s",
-				    facts->type, facts->dir ? "reply" : "original",
-				    state_names[state]);
+		return ctng_invalid(pkt, ct, CTNG_R_DCCP_STATE,
+				    "type %u can't come in %s in %s direction",
+				    facts->type, state_names[state],
+				    facts->dir == IP_CT_DIR_ORIGINAL ? "original" : "reply");
 	case DCCP_STEP_IGNORE:
 		nf_ct_l4proto_log_invalid(pkt->skb, ct, pkt->state, "type %u ignored in %s",
 					  facts->type, state_names[state]);

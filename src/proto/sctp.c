@@ -260,16 +260,17 @@ static void step_through(struct ip_ct_sctp *assoc, const struct ctng_pkt *pkt,
 static enum ctng_fate explain(const struct nf_conn *ct, const struct ctng_pkt *pkt,
 			      const struct sctp_facts *facts, const struct outcome *out)
 {
-	const char *from = facts->dir == IP_CT_DIR_ORIGINAL ? "client" : "server";
+	const char *dir = facts->dir == IP_CT_DIR_ORIGINAL ? "original" : "reply";
 
 	switch (out->fault) {
 	case CTNG_R_SCTP_VTAG:
 		return ctng_invalid(pkt, ct, out->fault,
-				    "verification tag 0x%08x of chunk %u from %s is wrong",
-				    ntohl(facts->vtag), out->chunk, from);
+				    "verification tag 0x%08x is wrong in %s direction",
+				    ntohl(facts->vtag), dir);
 	case CTNG_R_SCTP_STATE:
-		return ctng_invalid(pkt, ct, out->fault, "chunk %u from %s can't come in %s",
-				    out->chunk, from, state_names[out->before]);
+		return ctng_invalid(pkt, ct, out->fault,
+				    "chunk %u can't come in %s in %s direction",
+				    out->chunk, state_names[out->before], dir);
 	default:
 		return ctng_invalid(pkt, ct, out->fault, "chunk %u incomplete", out->chunk);
 	}
