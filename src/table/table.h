@@ -76,6 +76,7 @@ void ctng_table_hasten(struct ctng_table *t, struct nf_conn *ct);
 
 unsigned int ctng_table_collect(struct ctng_table *t, struct ctng_cursor *cursor,
 				struct nf_conn **batch, unsigned int max);
+u32 ctng_table_position(const struct nf_conn *ct);
 
 unsigned int ctng_table_sample(struct ctng_table *t, struct nf_conn **batch,
 			       unsigned int max);

@@ -128,6 +128,18 @@ unsigned int ctng_table_collect(struct ctng_table *t, struct ctng_cursor *cursor
 }
 
 /**
+ * ctng_table_position() - where a walk comes by an entry
+ * @ct: the entry, which is or was in the table; the caller has a reference.
+ *
+ * Context: any.
+ * Return: the position, for a cursor that is to begin with the entry.
+ */
+u32 ctng_table_position(const struct nf_conn *ct)
+{
+	return READ_ONCE(ctng_stored((struct nf_conn *)ct)->hash[CTNG_HOME_DIR]);
+}
+
+/**
  * ctng_table_sample() - take the entries of a few buckets at random
  * @t: the table.
  * @batch: filled with entries, each with a reference for the caller.
