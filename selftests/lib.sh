@@ -112,18 +112,27 @@ hosts_up() {
 	exec {hosts_in}>&"${HOSTS[1]}" {hosts_out}<&"${HOSTS[0]}"
 }
 
-hosts() {
+# The answer is in $answer then, which takes no subshell.
+tell() {
 	local IFS=$'\t' line
+	answer=
 	printf '%s\n' "$*" >&"$hosts_in"
 	while IFS= read -r -t 60 line <&"$hosts_out"; do
 		case $line in
 		.ok) return 0 ;;
 		.failed) return 1 ;;
-		*) printf '%s\n' "$line" ;;
+		*) answer+=${answer:+$'\n'}$line ;;
 		esac
 	done
-	echo "no answer to: $*"
+	answer="no answer to: $*"
 	return 2
+}
+
+hosts() {
+	local status=0
+	tell "$@" || status=$?
+	[ -z "$answer" ] || printf '%s\n' "$answer"
+	return $status
 }
 
 network_down() { # and of those that the test itself has put in $more_hosts

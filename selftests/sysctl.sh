@@ -84,21 +84,6 @@ declare -A refused=(
 	[limit1]="0 -1 2147483648 4294967295 4294967296 $never"
 )
 
-# As hosts, but with the answer in $answer: no subshell, of which there would be thousands.
-tell() {
-	local IFS=$'\t' line
-	answer=
-	printf '%s\n' "$*" >&"$hosts_in"
-	while IFS= read -r -t 60 line <&"$hosts_out"; do
-		case $line in
-		.ok) return 0 ;;
-		.failed) return 1 ;;
-		*) answer+=$line ;;
-		esac
-	done
-	return 2
-}
-
 get() { # NAMESPACE FILE
 	tell cat "$1" "$2" && echo "$answer"
 }
