@@ -7,6 +7,7 @@
 #include <compat.h>
 #include "../net.h"
 #include "conn.h"
+#include "status.h"
 
 /* Stores a deadline. The table has to know when it is an earlier one. */
 static void set_deadline(struct nf_conn *ct, u32 deadline)
@@ -148,11 +149,7 @@ void __nf_ct_change_status(struct nf_conn *ct, unsigned long on, unsigned long o
  */
 int nf_ct_change_status_common(struct nf_conn *ct, unsigned int status)
 {
-	unsigned long old = READ_ONCE(ct->status);
-	unsigned long changed = old ^ status, cleared = old & ~status;
-
-	if (changed & (IPS_EXPECTED | IPS_CONFIRMED | IPS_DYING) ||
-	    cleared & (IPS_SEEN_REPLY | IPS_ASSURED))
+	if (!ctng_status_allowed(READ_ONCE(ct->status), status))
 		return -EBUSY;
 
 	__nf_ct_change_status(ct, status, 0);

@@ -7,7 +7,7 @@
  * ecache_dwork_pending says that the worker waits for better times and may be woken up early.
  */
 #include <linux/compiler.h>
-#include <linux/list_nulls.h>
+#include <linux/rculist_nulls.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -72,7 +72,8 @@ static struct nf_conn *dying_pop(struct nf_conntrack_net_ecache *ecache)
 	spin_lock_bh(&ecache->dying_lock);
 	first = ecache->dying_list.first;
 	if (!is_a_nulls(first)) {
-		hlist_nulls_del(first);
+		/* a dump asks whether it is still in the list */
+		hlist_nulls_del_init_rcu(first);
 		ct = container_of(first, struct nf_conn,
 				  tuplehash[IP_CT_DIR_REPLY].hnnode);
 	}

@@ -39,8 +39,14 @@ const struct nla_policy ctng_nl_conn_policy[CTA_MAX + 1] = {
 	}
 
 static const struct nfnl_callback callbacks[IPCTNL_MSG_MAX] = {
+	[IPCTNL_MSG_CT_NEW]		= MESSAGE(ctng_nl_new),
+	[IPCTNL_MSG_CT_GET]		= MESSAGE(ctng_nl_get),
+	[IPCTNL_MSG_CT_DELETE]		= MESSAGE(ctng_nl_delete),
+	[IPCTNL_MSG_CT_GET_CTRZERO]	= MESSAGE(ctng_nl_get),
 	[IPCTNL_MSG_CT_GET_STATS_CPU]	= MESSAGE(ctng_nl_stats_cpu),
 	[IPCTNL_MSG_CT_GET_STATS]	= MESSAGE(ctng_nl_stats),
+	[IPCTNL_MSG_CT_GET_DYING]	= MESSAGE(ctng_nl_dump_dying),
+	[IPCTNL_MSG_CT_GET_UNCONFIRMED]	= MESSAGE(ctng_nl_dump_unconfirmed),
 };
 
 const struct nfnetlink_subsystem ctng_nl_conn_subsys = {

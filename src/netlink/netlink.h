@@ -44,7 +44,7 @@ int ctng_nl_put_status(struct sk_buff *skb, const struct nf_conn *ct);
 int ctng_nl_put_timeout(struct sk_buff *skb, const struct nf_conn *ct);
 int ctng_nl_put_mark(struct sk_buff *skb, const struct nf_conn *ct, bool even_zero);
 int ctng_nl_put_id(struct sk_buff *skb, const struct nf_conn *ct);
-int ctng_nl_put_use(struct sk_buff *skb, const struct nf_conn *ct);
+int ctng_nl_put_use(struct sk_buff *skb, const struct nf_conn *ct, unsigned int own);
 int ctng_nl_put_protoinfo(struct sk_buff *skb, struct nf_conn *ct, bool destroy);
 int ctng_nl_put_helper(struct sk_buff *skb, const struct nf_conn *ct);
 int ctng_nl_put_secctx(struct sk_buff *skb, const struct nf_conn *ct);
@@ -104,8 +104,8 @@ int ctng_nl_parse_zone(const struct nlattr *attr, struct nf_conntrack_zone *zone
 		       struct netlink_ext_ack *extack);
 
 /* parse_conn.c */
-int ctng_nl_parse_helper_name(const struct nlattr *attr, const char **name,
-			      struct nlattr **info, struct netlink_ext_ack *extack);
+int ctng_nl_parse_helper(const struct nlattr *attr, const char **name,
+			 struct nlattr **info, struct netlink_ext_ack *extack);
 
 /* update.c: also for packets in a queue */
 int ctng_nl_update(struct nf_conn *ct, const struct nlattr * const cda[],

@@ -81,9 +81,11 @@ static int parse_proto(const struct nlattr *attr, u32 parts,
 	if (err)
 		return err;
 
-	/* Without it nobody knows what the rest of the attribute means. */
-	if (!(parts & CTNG_NL_PROTO_NUM))
-		return 0;
+	/* Without the number nobody knows what the rest of the attribute means. */
+	if (!(parts & CTNG_NL_PROTO_NUM)) {
+		NL_SET_ERR_MSG_ATTR(extack, attr, "Ports, types or ids of which protocol?");
+		return -EINVAL;
+	}
 	if (!tb[CTA_PROTO_NUM]) {
 		NL_SET_ERR_MSG_ATTR(extack, attr, "The tuple has no CTA_PROTO_NUM");
 		return -EINVAL;

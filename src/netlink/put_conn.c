@@ -72,13 +72,14 @@ int ctng_nl_put_id(struct sk_buff *skb, const struct nf_conn *ct)
  * ctng_nl_put_use() - put the number of references
  * @skb: the message.
  * @ct: the connection.
+ * @own: references of the caller's, which are not to be told.
  *
  * Context: any.
  * Return: 0 or -EMSGSIZE.
  */
-int ctng_nl_put_use(struct sk_buff *skb, const struct nf_conn *ct)
+int ctng_nl_put_use(struct sk_buff *skb, const struct nf_conn *ct, unsigned int own)
 {
-	return nla_put_be32(skb, CTA_USE, htonl(refcount_read(&ct->ct_general.use)));
+	return nla_put_be32(skb, CTA_USE, htonl(refcount_read(&ct->ct_general.use) - own));
 }
 
 /**

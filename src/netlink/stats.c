@@ -103,7 +103,7 @@ int ctng_nl_stats(struct sk_buff *skb, const struct nfnl_info *info,
 
 	nlh = nfnl_msg_put(msg, portid, info->nlh->nlmsg_seq,
 			   nfnl_msg_type(NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET_STATS),
-			   0, NFPROTO_UNSPEC, NFNETLINK_V0, 0);
+			   NLM_F_MULTI, NFPROTO_UNSPEC, NFNETLINK_V0, 0);
 	if (!nlh ||
 	    nla_put_be32(msg, CTA_STATS_GLOBAL_ENTRIES,
 			 htonl(nf_conntrack_count(info->net))) ||
