@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# conntrack-ng. The objects of each kernel lie in build/KVER/, the module is
-# build/KVER/nf_conntrack.ko; Kbuild says what it is made of.
+# conntrack-ng. The objects of each kernel lie in build/KVER/, the modules are
+# build/KVER/nf_conntrack.ko and nf_conntrack_netlink.ko; Kbuild says what they are made of.
 
 # The kernels that the project is made for, as far as their headers are installed
 reference := $(patsubst /usr/src/linux-headers-%/Module.symvers,%, \
@@ -34,7 +34,7 @@ help:		## this list
 setup:		## install the Debian packages that building and testing need
 	tools/setup.sh run
 
-modules: $(KVER:%=modules-%)	## build nf_conntrack.ko (default)
+modules: $(KVER:%=modules-%)	## build nf_conntrack.ko and nf_conntrack_netlink.ko (default)
 	@$(if $(KVER),,echo 'There are no kernel headers here to build with: make setup' >&2; exit 1)
 
 modules-%:
@@ -44,10 +44,10 @@ modules-%:
 	@+$(call kbuild,$*,build/$*) modules
 	@$(call drop_debug,build/$*)
 
-modules_install: $(target:%=modules-%)	## install it into updates/, where modprobe prefers it
+modules_install: $(target:%=modules-%)	## install them into updates/, where modprobe prefers them
 	@set -e; for kver in $(target); do tools/install $$kver; done
 
-uninstall:	## remove it again; modprobe then loads the kernel's own
+uninstall:	## remove them again; modprobe then loads the kernel's own
 	@set -e; for kver in $(target); do tools/install --remove $$kver; done
 
 contract: $(every:%=contract-%)		## compare the CRCs of the exports with the kernel's own

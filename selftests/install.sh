@@ -20,12 +20,15 @@ few_modules() {
 	while read -r path; do
 		install -D "$dir/$path" "$tree/$path" || return
 	done < <(cd "$dir" && find kernel -name 'nf_conntrack.ko*' -o -name 'nf_defrag_ipv[46].ko*' \
-		-o -name '*crc32c*.ko*')
+		-o -name '*crc32c*.ko*' -o -name 'nf_conntrack_netlink.ko*' -o -name 'nfnetlink.ko*')
 	mount --bind "$tree" "$dir" && depmod "$kver"
 }
 
-loaded_from() { # PATH: the module that modprobe chooses
-	is_equal "$dir/$1" "$(modinfo -n nf_conntrack | sed 's/\.xz$//')"
+loaded_from() { # DIRECTORY: where modprobe takes both modules from
+	local module
+	for module in nf_conntrack nf_conntrack_netlink; do
+		is_equal "$dir/$1/$module.ko" "$(modinfo -n $module | sed 's/\.xz$//')" || return
+	done
 }
 
 says() { # PATTERN COMMAND...: which fails, and says why
@@ -46,7 +49,7 @@ check "a small tree of modules" few_modules
 # It is there from the beginning if the VM has it.
 [ ! -e "$dir/updates/nf_conntrack.ko" ] || check "goes" "$install" --remove "$kver"
 check "the kernel's own is what modprobe loads" \
-	loaded_from kernel/net/netfilter/nf_conntrack.ko
+	loaded_from kernel/net/netfilter
 check "removing it again is refused" \
 	unchanged says 'not installed' "$install" --remove "$kver"
 
@@ -59,11 +62,14 @@ check "it can be removed" "$install" --remove "$kver"
 modprobe -r nf_conntrack
 
 check "installs" "$install" "$kver"
-check "modprobe prefers it" loaded_from updates/nf_conntrack.ko
+check "modprobe prefers it" loaded_from updates
 check "modinfo says whose it is" eval "modinfo -F description nf_conntrack | grep conntrack-ng"
 modprobe nf_conntrack
 check "it is loaded" ours
+check "and nf_conntrack_netlink of the same make loads" modprobe nf_conntrack_netlink
+check "both have one version" is_equal "$(cat /sys/module/nf_conntrack/version)" \
+	"$(cat /sys/module/nf_conntrack_netlink/version)"
 check "a newer build installs while it is loaded" "$install" "$kver"
-modprobe -r nf_conntrack
+modprobe -r nf_conntrack_netlink nf_conntrack
 check "an unknown kernel is refused" says 'not installed here' "$install" 1.2.3
 finish

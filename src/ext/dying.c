@@ -7,6 +7,7 @@
  * ecache_dwork_pending says that the worker waits for better times and may be woken up early.
  */
 #include <linux/compiler.h>
+#include <linux/rculist.h>
 #include <linux/rculist_nulls.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
