@@ -1,0 +1,207 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Plays sessions: commands, and what they print, as in a transcript of a terminal.
+
+  # a comment
+  $ conntrack -L -p udp              a line for bash, run in the network namespace 'router'
+  udp 17 30~ src=10.0.1.2 ~ ...      what it prints: in any order, errors too
+  [1]                                its exit status, unless it is 0
+  > connect t client 10.0.2.2 7      a command of hosts.py; '~' takes whatever it prints
+  & conntrack -E                     starts a listener of netlink events in the background
+  & messages 1 3                     listens to these netlink groups itself
+  ? 2                                ends it when it has printed as many lines, in this order
+  ! CT_GET request,ack ...           a netlink message, see nfnl.py, and the answers to it
+  %if ours                           up to '%end' only with conntrack-ng; 'in-tree', '6.1', '6.12'
+
+'~' stands for any word, '30~' for a number up to 30 seconds less, and spaces in a row are
+one. Each command is a test. With --record NAME the transcript is printed instead, with what
+was really printed.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+import hosts
+import nfnl
+
+PATIENCE = 10   # seconds for what should happen at once
+LAG = 30        # seconds that a timeout may have run
+VERSION = re.compile(r"^(conntrack|nfct) v[0-9.]+ \((\1|conntrack)-tools\): ", re.M)
+OURS = os.path.exists("/sys/module/nf_conntrack/version")
+
+
+def facts():
+    return {"ours" if OURS else "in-tree", ".".join(os.uname().release.split(".")[:2])}
+
+
+def words(line):
+    return " ".join(VERSION.sub("", line).split())
+
+
+def same_line(want, got):
+    pattern, limits = "", []
+    for piece in re.split(r"(\d*~)", want):
+        if piece == "~":
+            pattern += r"[^\s<>]*"
+        elif piece.endswith("~"):
+            pattern += r"(\d+)"
+            limits.append(int(piece[:-1]))
+        else:
+            pattern += re.escape(piece)
+    found = re.fullmatch(pattern, got)
+    return found and all(limit - LAG <= int(n) <= limit
+                         for limit, n in zip(limits, found.groups()))
+
+
+def same(want, got, in_order):
+    if len(want) != len(got):
+        return False
+    if in_order:
+        return all(map(same_line, want, got))
+    left = list(got)
+    for line in want:
+        match = next((g for g in left if same_line(line, g)), None)
+        if match is None:
+            return False
+        left.remove(match)
+    return True
+
+
+class Player:
+    def __init__(self, record):
+        self.record = record
+        self.done, self.failed = 0, 0
+        self.listener = self.output = None
+        with hosts.netns("router"):
+            self.socket = nfnl.Socket()
+
+    def judge(self, step, want, got, in_order=False):
+        got = [words(line) for line in got if line.strip()]
+        if self.record:
+            print(step, *got, sep="\n", flush=True)
+            return
+        self.done += 1
+        good = same([words(line) for line in want], got, in_order)
+        print(f"{'ok' if good else 'not ok'} {self.done} {step}")
+        if not good:
+            self.failed += 1
+            print(*(f"# wanted: {line}" for line in want), *(f"# got:    {line}" for line in got),
+                  sep="\n", flush=True)
+
+    def shell(self, step, want):
+        with hosts.netns("router"):
+            ran = subprocess.run(["/bin/bash", "-c", step[2:]], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                 timeout=60, check=False)
+        got = ran.stdout.splitlines()
+        if ran.returncode:
+            got.append(f"[{ran.returncode}]")
+        self.judge(step, want, got)
+
+    def hosts(self, step, want):
+        name, *args = step[2:].split()
+        printed = tempfile.TemporaryFile("w+")
+        stdout, sys.stdout = sys.stdout, printed
+        try:
+            hosts.COMMANDS[name](*args)
+        except Exception as e:
+            print(f"{type(e).__name__}: {e}")
+        finally:
+            sys.stdout = stdout
+        printed.seek(0)
+        got = printed.read().splitlines()
+        self.judge(step, want, want if want == ["~"] else got)
+
+    def message(self, step, want):
+        try:
+            got = [nfnl.text(reply) for reply in self.socket.request(step[2:])]
+        except OSError as e:
+            got = [str(e)]
+        self.judge(step, want, got)
+
+    def start(self, step, _want):
+        if self.record:
+            print(step)
+        if step.startswith("& messages "):
+            with hosts.netns("router"):
+                self.listener = nfnl.Socket(*map(int, step.split()[2:]))
+            return
+        self.output = tempfile.TemporaryFile("w+")
+        with hosts.netns("router"):
+            self.listener = subprocess.Popen(step[2:].split(), stdin=subprocess.DEVNULL,
+                                             stdout=self.output, stderr=subprocess.STDOUT)
+            deadline = time.monotonic() + PATIENCE
+            while not self.listens() and time.monotonic() < deadline:
+                time.sleep(0.02)
+
+    def listens(self):
+        """Has it joined a group? Its netlink port is its process id."""
+        with open("/proc/net/netlink", encoding="ascii") as f:
+            lines = [line.split() for line in f]
+        return any(line[1] == "12" and line[2] == str(self.listener.pid) and int(line[3], 16)
+                   for line in lines[1:])
+
+    def printed(self):
+        self.output.seek(0)
+        return self.output.read().splitlines()
+
+    def stop(self, step, want):
+        count = int(step[2:])
+        if isinstance(self.listener, nfnl.Socket):
+            got = []
+            while messages := self.listener.receive(PATIENCE if len(got) < count else 0.2):
+                got += map(nfnl.text, messages)
+            self.listener.close()
+            self.judge(step, want, got, in_order=True)
+            return
+        deadline = time.monotonic() + PATIENCE
+        while len(self.printed()) < count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.2)  # for what should not come
+        self.listener.send_signal(2)
+        self.listener.wait(PATIENCE)
+        got = [line for line in self.printed() if "have been shown" not in line]
+        self.judge(step, want, got, in_order=True)
+
+    def play(self, path):
+        plays = {"$": self.shell, ">": self.hosts, "!": self.message,
+                 "&": self.start, "?": self.stop}
+        known = facts()
+        step, want, skipping = None, [], False
+        for line in [*path.read_text(encoding="utf-8").splitlines(), ""]:
+            if line.startswith("%"):
+                skipping = line != "%end" and not set(line.split()[1:]) <= known
+            elif skipping:
+                continue
+            elif line[:2] in ("$ ", "> ", "! ", "& ", "? ", "# ", "#", ""):
+                if step:
+                    plays[step[0]](step, want)
+                step, want = line if line and line[0] in plays else None, []
+                if self.record and not step:
+                    print(line)
+                continue
+            else:
+                want.append(line)
+            if self.record and line.startswith("%"):
+                print(line)
+        if step:
+            plays[step[0]](step, want)
+
+
+def main():
+    record = sys.argv[1] == "--record"
+    player = Player(record)
+    for name in sys.argv[1 + record:]:
+        player.play(pathlib.Path(__file__).parent / "sessions" / name)
+    if not record:
+        print(f"1..{player.done}")
+    return 1 if player.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
