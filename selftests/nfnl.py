@@ -126,6 +126,8 @@ def attributes_text(data, names):
     words = []
     while len(data) >= 4:
         size, kind = struct.unpack_from("=HH", data)
+        if size < 4:
+            break
         value, data = data[4:size], data[(size + 3) & ~3:]
         name, leaf, nest = names.get(kind & NLA_TYPE, (str(kind & NLA_TYPE), None, None))
         if nest:
@@ -144,6 +146,9 @@ def attributes_bytes(words, names):
     data = b""
     while words and words[0] != ")":
         word = words.pop(0)
+        if word.startswith("#"):
+            data += bytes.fromhex(word[1:])
+            continue
         if word.endswith("("):
             number, _, nest = numbers[word.rstrip("*(")]
             value = attributes_bytes(words, TABLES[nest])
@@ -242,6 +247,7 @@ class Socket:
 
     def request(self, line):
         """Send a message; what comes back, up to the end of a dump or the acknowledgement."""
+        flags = line.split()[1].split(",")
         self.number += 1
         message = parse(line, self.number)
         self.sock.send(message)
@@ -257,5 +263,5 @@ class Socket:
                 if kind == DONE:
                     return replies
                 replies.append(reply)
-                if kind == ERROR:
+                if kind == ERROR or not {"dump", "ack"} & set(flags):
                     return replies
