@@ -210,6 +210,13 @@ def fire(name, size=4):
 
 
 @command
+def arrive():
+    """Print the datagram that arrives at a server: who sent it, and how long it is."""
+    data, address = waiting(socket.SOCK_DGRAM).recvfrom(65536)
+    print(*address[:2], len(data))
+
+
+@command
 def ask(name):
     """Send a datagram; it has to arrive."""
     client = CLIENTS[name]

@@ -167,3 +167,12 @@ has_entry() { # PATTERN...
 no_entry() { # PATTERN...
 	! has_entry "$@"
 }
+
+# Play what is in sessions/ (see session.py): the rest of a test
+sessions() { # NAME...
+	command -v conntrack >/dev/null || skip_all "no conntrack"
+	modprobe nf_conntrack_netlink || skip_all "no nf_conntrack_netlink"
+	trap network_down EXIT
+	/usr/bin/python3 -sES "$(dirname "$0")/session.py" ${RECORD:+--record} "$@"
+	exit
+}

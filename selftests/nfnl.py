@@ -227,12 +227,19 @@ class Socket:
             self.sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
         self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20)
         self.number = 0
+        self.unasked = []
 
     def close(self):
         self.sock.close()
 
     def receive(self, patience):
-        """The messages of one packet, if there comes one."""
+        """The messages of one packet, if there comes one; first those that came meanwhile."""
+        if self.unasked:
+            unasked, self.unasked = self.unasked, []
+            return unasked
+        return self.receive_now(patience)
+
+    def receive_now(self, patience):
         self.sock.settimeout(patience)
         try:
             data = self.sock.recv(1 << 17)
@@ -253,12 +260,13 @@ class Socket:
         self.sock.send(message)
         replies = []
         while True:
-            got = self.receive(5)
+            got = self.receive_now(5)
             if not got:
                 raise TimeoutError("no answer")
             for reply in got:
                 _, kind, _, number, _ = HEADER.unpack_from(reply)
                 if number != self.number:
+                    self.unasked.append(reply)
                     continue
                 if kind == DONE:
                     return replies

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Plays sessions: commands, and what they print, as in a transcript of a terminal.
+"""Plays sessions: commands, and what they print, as in a transcript of a terminal. Each has
+a network of its own (see lib.sh).
 
   # a comment
   $ conntrack -L -p udp              a line for bash, run in the network namespace 'router'
@@ -9,7 +10,8 @@
   > connect t client 10.0.2.2 7      a command of hosts.py; '~' takes whatever it prints
   & conntrack -E                     starts a listener of netlink events in the background
   & messages 1 3                     listens to these netlink groups itself
-  ? 2                                ends it when it has printed as many lines, in this order
+  ? 2                                ends it when it has printed as many lines, in this order;
+                                     without a listener: what came unasked to the socket of '!'
   ! CT_GET request,ack ...           a netlink message, see nfnl.py, and the answers to it
   %if ours                           up to '%end' only with conntrack-ng; 'in-tree', '6.1', '6.12'
 
@@ -29,6 +31,7 @@ import time
 import hosts
 import nfnl
 
+HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 10   # seconds for what should happen at once
 LAG = 30        # seconds that a timeout may have run
 VERSION = re.compile(r"^(conntrack|nfct) v[0-9.]+ \((\1|conntrack)-tools\): ", re.M)
@@ -76,9 +79,7 @@ class Player:
     def __init__(self, record):
         self.record = record
         self.done, self.failed = 0, 0
-        self.listener = self.output = None
-        with hosts.netns("router"):
-            self.socket = nfnl.Socket()
+        self.listener = self.output = self.socket = None
 
     def judge(self, step, want, got, in_order=False):
         got = [words(line) for line in got if line.strip()]
@@ -152,11 +153,14 @@ class Player:
 
     def stop(self, step, want):
         count = int(step[2:])
-        if isinstance(self.listener, nfnl.Socket):
+        source = self.listener or self.socket
+        if isinstance(source, nfnl.Socket):
             got = []
-            while messages := self.listener.receive(PATIENCE if len(got) < count else 0.2):
+            while messages := source.receive(PATIENCE if len(got) < count else 0.2):
                 got += map(nfnl.text, messages)
-            self.listener.close()
+            if source is self.listener:
+                source.close()
+            self.listener = None
             self.judge(step, want, got, in_order=True)
             return
         deadline = time.monotonic() + PATIENCE
@@ -165,10 +169,25 @@ class Player:
         time.sleep(0.2)  # for what should not come
         self.listener.send_signal(2)
         self.listener.wait(PATIENCE)
+        self.listener = None
         got = [line for line in self.printed() if "have been shown" not in line]
         self.judge(step, want, got, in_order=True)
 
+    def fresh_network(self):
+        """Sockets keep the namespace that they are of alive."""
+        for sock in [*hosts.LISTENERS, *hosts.CLIENTS.values(), *(p for p, _ in hosts.PEERS.values())]:
+            sock.close()
+        for known in hosts.LISTENERS, hosts.CLIENTS, hosts.PEERS:
+            known.clear()
+        if self.socket:
+            self.socket.close()
+        subprocess.run(["/bin/bash", "-c", '. "$1"; network; trap - EXIT', "-", HERE / "lib.sh"],
+                       check=True)
+        with hosts.netns("router"):
+            self.socket = nfnl.Socket()
+
     def play(self, path):
+        self.fresh_network()
         plays = {"$": self.shell, ">": self.hosts, "!": self.message,
                  "&": self.start, "?": self.stop}
         known = facts()
@@ -197,7 +216,7 @@ def main():
     record = sys.argv[1] == "--record"
     player = Player(record)
     for name in sys.argv[1 + record:]:
-        player.play(pathlib.Path(__file__).parent / "sessions" / name)
+        player.play(HERE / "sessions" / name)
     if not record:
         print(f"1..{player.done}")
     return 1 if player.failed else 0
