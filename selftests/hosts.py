@@ -157,6 +157,20 @@ def talk(name, size=1000):
 
 
 @command
+def resume(name):
+    """Let what was left of an interrupted talk arrive, in both directions."""
+    client, (peer, _) = CLIENTS[name], PEERS[name]
+    for source, sink in (client, peer), (peer, client):
+        source.setblocking(True)
+        source.settimeout(PATIENCE)
+        sink.setblocking(True)
+        sink.settimeout(6 * PATIENCE)  # TCP sends again after some time only
+        source.sendall(b"\0")
+        while sink.recv(65536)[-1:] != b"\0":
+            pass
+
+
+@command
 def close(name):
     """End a connection as it should be, the client first."""
     CLIENTS.pop(name).close()

@@ -61,6 +61,10 @@ finish() {
 	exit
 }
 
+not() { # COMMAND...: succeeds if COMMAND fails
+	! "$@"
+}
+
 wait_for() { # SECONDS COMMAND...: poll until COMMAND succeeds
 	local end=$((SECONDS + $1))
 	shift
