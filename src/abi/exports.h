@@ -21,5 +21,7 @@
 /* Without the rule that an export stands below the function it exports. */
 #define CTNG_EXPORT	EXPORT_SYMBOL
 #define CTNG_EXPORT_GPL	EXPORT_SYMBOL_GPL
+/* Beyond what the kernel's own module exports, for modules of ours. */
+#define CTNG_EXPORT_OURS(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, CTNG)
 
 #endif /* CTNG_EXPORTS_H */

@@ -6,5 +6,5 @@
 #include "../core/walk.h"
 #include "exports.h"
 
-EXPORT_SYMBOL_NS_GPL(ctng_walk, CTNG);
-EXPORT_SYMBOL_NS_GPL(ctng_walk_position, CTNG);
+CTNG_EXPORT_OURS(ctng_walk);
+CTNG_EXPORT_OURS(ctng_walk_position);

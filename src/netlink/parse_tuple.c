@@ -103,7 +103,7 @@ static int parse_proto(const struct nlattr *attr, u32 parts,
 	err = l4proto->nlattr_to_tuple(tb, tuple, parts);
 	if (err)
 		NL_SET_ERR_MSG_ATTR(extack, attr,
-				    "The tuple's ports, or type, code and id, are missing or of no use");
+				    "Ports, or type, code and id, are missing or of no use");
 
 	return err;
 }
