@@ -4,7 +4,7 @@
 and how, which connections a filter takes, and dumps while the table changes.
 
 Expectations are data, and those of the in-tree module too; what is in Ours() differs on
-purpose and is looked at only with ours.
+purpose and is looked at only with ours. Arguments are the parts to run, all by default.
 """
 
 import os
@@ -18,6 +18,7 @@ from nlclient import (CONN, CREATE, EXCL, IP, PROTO, TUPLE, Client, Refused,  # 
                       attribute, both, enter, ips, tuple_of)
 from rig import Ktap  # noqa: E402
 
+subprocess.run(["modprobe", "nf_conntrack_netlink"], check=True)
 OURS = os.path.exists("/sys/module/nf_conntrack/version")
 NAMESPACE = "ctnl"
 INET, INET6 = 2, 10
@@ -320,8 +321,11 @@ DELETIONS = [
 
 
 class Test:
-    def __init__(self, nl, ktap):
-        self.nl, self.ktap = nl, ktap
+    def __init__(self, nl, ktap, buckets):
+        self.nl, self.ktap, self.buckets = nl, ktap, buckets
+
+    def resize(self, slots):
+        os.pwrite(self.buckets, b"%d\n" % slots, 0)
 
     def check(self, name, want, got):
         if isinstance(want, Ours):
@@ -375,8 +379,8 @@ def new(test):
             test.same(f"new: {name}", want, test.entry() if how == "ok" else how)
         test.flush()
     for name in "TUPLE_ORIG", "TUPLE_REPLY", "TIMEOUT":
-        rest = {key: value for key, value in BASE.items() if key != name}
-        test.check(f"new: without {name}", "EINVAL", test.outcome("CT_NEW", rest, CREATE))
+        given = {key: value for key, value in BASE.items() if key != name}
+        test.check(f"new: without {name}", "EINVAL", test.outcome("CT_NEW", given, CREATE))
     test.check("new: of no family", "EOPNOTSUPP", test.outcome("CT_NEW", BASE, CREATE, 0))
     test.check("new: of the other family", "EINVAL", test.outcome("CT_NEW", BASE, CREATE, INET6))
 
@@ -466,7 +470,8 @@ def tuples(test):
         for message in "CT_GET", "CT_DELETE", "CT_NEW":
             test.check(f"{message}: {name}", want, test.outcome(message, {"TUPLE_ORIG": attributes}))
     test.check("CT_GET: no tuple", "EINVAL", test.outcome("CT_GET"))
-    test.check("CT_NEW: no tuple", "EINVAL", test.outcome("CT_NEW", {"MARK": 1}))
+    test.check("CT_NEW: no tuple", "ENOENT", test.outcome("CT_NEW", {"MARK": 1}))
+    test.check("CT_NEW: no tuple to make", "EINVAL", test.outcome("CT_NEW", {"MARK": 1}, CREATE))
 
 
 def outcomes_by_size(test, attributes):
@@ -546,7 +551,7 @@ def letters(messages):
     return "".join(sorted(names))
 
 
-def filters(test):
+def dumps(test):
     fill(test)
     for name, attributes, family, want in FILTERS + DUMPS:
         try:
@@ -559,7 +564,15 @@ def filters(test):
             filtered = bool(family or set(dict(attributes)) & {"MARK", "STATUS", "ZONE", "FILTER"})
             test.check(f"dump: {name}: flags", {0x22 if filtered else 2},
                        {message.flags for message in messages})
+    test.flush()
+
+
+def deletions(test):
+    fill(test)
     for name, attributes, family, want in FILTERS + DELETIONS:
+        # In-tree's 6.1 takes a tuple for that of one connection there, whatever the filter.
+        if not OURS and os.uname().release.startswith("6.1.") and "FILTER" in dict(attributes):
+            continue
         refused = want.want if isinstance(want, Ours) else want
         refused = refused if refused.startswith("E") else ""
         how = test.outcome("CT_DELETE", attributes, family=family)
@@ -639,39 +652,44 @@ def port_of(message):
 
 def churn(test):
     """Dumps in small parts while others come and go, and the table with them."""
-    stay, go = 3000, 12000
-    make = Client()
+    if not OURS:
+        return
+    stay, go, dumps = 500, 2000, 8
 
     def flow(number, net):
         return dict(both(f"10.{net}.{number >> 8}.{number & 255}", B, UDP, number, 53), TIMEOUT=600)
 
     def come_and_go(stop):
-        other = Client()
-        for start in range(0, 1 << 30, go):
-            for number in range(start, start + go):
-                other.send("CT_NEW", flow(number % go, 2), CREATE)
-                if stop.is_set():
-                    return
-            other.request("CT_DELETE", of(SRC | DST | NUM, flow(0, 2)["TUPLE_ORIG"], MARK=0))
-            other.request("CT_DELETE", {"STATUS": 0, "STATUS_MASK": 2, "MARK": 0})
+        other, rounds = Client(), 0
+        while not stop.is_set():
+            for number in range(go):
+                other.send("CT_NEW", flow(number, 2), CREATE)
+            test.resize(1 << 17 if rounds % 2 else 1 << 13)
+            other.request("CT_DELETE", {"MARK": 0})
+            rounds += 1
+        other.close()
+        print(f"# {rounds} rounds of {go} connections and a resize")
 
+    make, read = Client(), Client()
     for number in range(stay):
-        make.request("CT_NEW", dict(flow(number, 1), MARK=1), CREATE)
+        make.request("CT_NEW", dict(flow(number, 1), MARK=1, STATUS=14), CREATE)
     stop = threading.Event()
     thread = threading.Thread(target=come_and_go, args=(stop,))
     thread.start()
-    missing = twice = dumps = 0
+    missing = twice = 0
     try:
-        for dumps in range(1, 13):
-            seen = [port_of(m) for m in test.nl.dump(size=4096) if m["MARK"] == 1]
+        for _ in range(dumps):
+            # Only those that stay are told, but all are walked over.
+            seen = [port_of(m) for m in read.dump("CT_GET", {"MARK": 1}, size=8192)]
             missing += stay - len(set(seen))
             twice += len(seen) - len(set(seen))
     finally:
         stop.set()
         thread.join()
-    test.check(f"{dumps} dumps of {stay} among {go} that come and go: missing, twice", (0, 0),
+    test.check(f"{dumps} dumps of {stay} while others come and go: missing, twice", (0, 0),
                (missing, twice))
     make.close()
+    read.close()
     test.flush()
 
 
@@ -679,14 +697,14 @@ def rights(test):
     """Who has no CAP_NET_ADMIN in the namespace is refused, whatever they ask."""
     code = ("import sys; sys.path.insert(0, %r); from nlclient import *; r = Client().try_request("
             "'CT_DELETE'); print(r)" % os.path.dirname(os.path.abspath(__file__)))
-    got = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-c", code],
-                         capture_output=True, text=True)
-    test.check("nobody may do nothing", "EPERM\n", got.stdout)
+    got = subprocess.run(["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin",
+                          sys.executable, "-c", code], capture_output=True, text=True)
+    test.check("without CAP_NET_ADMIN nothing is possible", "EPERM\n", got.stdout + got.stderr)
 
 
 def main():
     subprocess.run(["bash", "-ec", f"""
-        modprobe -a nf_conntrack_netlink nf_conntrack_ftp nf_conntrack_sip xt_connlabel
+        modprobe -a nf_conntrack_ftp nf_conntrack_sip xt_connlabel
         ip netns add {NAMESPACE}
         ip -n {NAMESPACE} link set lo up
         ip netns exec {NAMESPACE} sysctl -qw net.netfilter.nf_conntrack_acct=1 \
@@ -694,12 +712,16 @@ def main():
         ip netns exec {NAMESPACE} iptables -A INPUT -m connlabel --label 3
         ip netns exec {NAMESPACE} iptables -A INPUT -m state --state NEW
         """], check=True)
+    # Both belong to the first namespace.
+    buckets = os.open("/proc/sys/net/netfilter/nf_conntrack_buckets", os.O_WRONLY)
+    subprocess.run(["sysctl", "-qw", "net.netfilter.nf_conntrack_max=100000"], check=True)
     enter(NAMESPACE)
     ktap = Ktap()
-    test = Test(Client(), ktap)
-    for part in (new, clashes, change, sequences, masters, tuples, sizes, protocols, filters, lists,
-                 counters, rights, churn):
-        part(test)
+    test = Test(Client(), ktap, buckets)
+    for part in (new, clashes, change, sequences, masters, tuples, sizes, protocols, dumps, deletions,
+                 lists, counters, rights, churn):
+        if part.__name__ in (sys.argv[1:] or [part.__name__]):
+            part(test)
     ktap.finish()
 
 

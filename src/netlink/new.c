@@ -344,10 +344,11 @@ int ctng_nl_new(struct sk_buff *skb, const struct nfnl_info *info,
 		const struct nlattr * const cda[])
 {
 	struct nf_conntrack_zone zone;
-	struct nf_conn *ct;
+	struct nf_conn *ct = NULL;
 	int err;
 
-	ct = ctng_nl_find(info, cda, &zone);
+	if (cda[CTA_TUPLE_ORIG] || cda[CTA_TUPLE_REPLY])
+		ct = ctng_nl_find(info, cda, &zone);
 	if (IS_ERR(ct))
 		return PTR_ERR(ct);
 
