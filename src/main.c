@@ -2,6 +2,8 @@
 /* Loading and unloading, and the parts in the order in which they depend on each other. */
 
 #include <linux/module.h>
+#include <linux/random.h>
+#include <linux/slab.h>
 #include <net/net_namespace.h>
 #include <net/netfilter/nf_conntrack_core.h>
 
@@ -22,11 +24,17 @@ static int __net_init net_init(struct net *net)
 
 	atomic_set(&cnet->abi.count, 0);
 	net->ct.sysctl_checksum = 1;
+	cnet->reserved_seed = get_random_u32();
+	ctng_limits_init(&cnet->limits);
 	ctng_expire_init_net(net);
+
+	cnet->reserved = kzalloc(sizeof(*cnet->reserved), GFP_KERNEL);
+	if (!cnet->reserved)
+		return err;
 
 	cnet->reasons = alloc_percpu(struct ctng_reasons);
 	if (!cnet->reasons)
-		return err;
+		goto err_reasons;
 
 	net->ct.stat = alloc_percpu(struct ip_conntrack_stat);
 	if (!net->ct.stat)
@@ -59,6 +67,8 @@ err_table:
 	free_percpu(net->ct.stat);
 err_stat:
 	free_percpu(cnet->reasons);
+err_reasons:
+	kfree(cnet->reserved);
 
 	return err;
 }
@@ -73,6 +83,7 @@ static void net_free(struct net *net)
 	ctng_table_destroy(&cnet->table);
 	free_percpu(net->ct.stat);
 	free_percpu(cnet->reasons);
+	kfree(cnet->reserved);
 }
 
 static void __net_exit net_exit_batch(struct list_head *net_exit_list)

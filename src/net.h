@@ -8,7 +8,9 @@
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netns/generic.h>
 
+#include "core/pressure.h"
 #include "core/reason.h"
+#include "core/reserve.h"
 #include "table/table.h"
 
 struct ctng_reasons {
@@ -27,6 +29,11 @@ struct ctng_reasons {
  *	looked at without the lock too.
  * @idle_since: since when the table is far too large, in jiffies, or 0; only
  *	@expire_work uses it.
+ * @limits: how much the namespace may hold.
+ * @sweep_next: before when, in jiffies, the table is not searched from end to end
+ *	again; only @expire_work uses it.
+ * @reserved: tuples that NAT has chosen for connections not confirmed yet.
+ * @reserved_seed: of the hash used there; immutable.
  * @reasons: how often each reason came up; statistics, read without a lock.
  */
 struct ctng_net {
@@ -36,6 +43,10 @@ struct ctng_net {
 	spinlock_t			expire_lock;	/* expire_next and timer */
 	u32				expire_next;
 	unsigned long			idle_since;
+	unsigned long			sweep_next;
+	struct ctng_limits		limits;
+	struct ctng_reserved		*reserved;
+	u32				reserved_seed;
 	struct ctng_reasons __percpu	*reasons;
 };
 

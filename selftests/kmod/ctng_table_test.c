@@ -332,29 +332,45 @@ static bool test_clash(struct ctng_table *t)
 }
 
 /* Many connections in one bucket: it spills, and nothing gets lost. */
-static bool test_overflow(struct ctng_table *t)
+/*
+ * Makes @want connections without NAT, of tuples from @first on, that fall into the first
+ * bucket, as it is now; inserts them.
+ */
+static bool aim(struct ctng_table *t, struct nf_conn **cts, unsigned int want, u32 first)
 {
-	struct ctng_buckets *bs = rcu_dereference_raw(t->cur);
-	unsigned int want = 5 * CTNG_WAYS, n = 0, i;
+	/* a copy: they may be replaced meanwhile */
+	const struct ctng_buckets bs = *rcu_dereference_raw(t->cur);
 	struct nf_conntrack_tuple tuple;
-	struct nf_conn **cts;
+	unsigned int n = 0;
 	bool ok = true;
 	u32 k;
 
-	cts = kcalloc(want, sizeof(*cts), GFP_KERNEL);
-	if (!CHECK(cts))
-		return false;
-
-	for (k = 0; n < want; k++) {
+	for (k = first; n < want; k++) {
 		if (!(k % 3))
 			continue;
 		tuple_make(&tuple, k);
-		if (line_of_hash(bs, ctng_hash(&tuple, 0, bs->seed, bs->gen)) != &bs->line[0])
+		if ((u32)ctng_hash(&tuple, 0, bs.seed, bs.gen) >> bs.shift)
 			continue;
 		cts[n] = conn_make(k, 0);
 		ok &= CHECK(insert_new(t, cts[n]));
 		n++;
 	}
+
+	return ok;
+}
+
+static bool test_overflow(struct ctng_table *t)
+{
+	struct ctng_buckets *bs = rcu_dereference_raw(t->cur);
+	unsigned int n = 5 * CTNG_WAYS, i;
+	struct nf_conn **cts;
+	bool ok;
+
+	cts = kcalloc(n, sizeof(*cts), GFP_KERNEL);
+	if (!CHECK(cts))
+		return false;
+
+	ok = aim(t, cts, n, 0);
 	ok &= CHECK(atomic_read(&bs->spilled) == 4);
 
 	for (i = 0; i < n; i++)
@@ -446,12 +462,95 @@ static bool test_model(struct ctng_table *t)
 	return ok;
 }
 
+/* Whoever aims at a bucket has its seed changed under him; nothing is lost by it. */
+static bool test_flood(struct ctng_table *t)
+{
+	u32 before = rcu_dereference_raw(t->cur)->seed;
+	struct ctng_table_stats stats;
+	struct nf_conn **cts;
+	unsigned int i, n = 600;
+	bool ok;
+
+	cts = kcalloc(n, sizeof(*cts), GFP_KERNEL);
+	if (!CHECK(cts))
+		return false;
+
+	ok = aim(t, cts, n, 0);
+	flush_work(&t->resize_work);
+	for (i = 0; i < n; i++)
+		ok &= CHECK(found_as(t, cts[i], i & 1));
+
+	ctng_table_stats(t, &stats);
+	ok &= CHECK(stats.rehashes == 1);
+	ok &= CHECK(stats.longest <= 3);
+	ok &= CHECK(rcu_dereference_raw(t->cur)->seed != before);
+
+	/* once more, too soon: the worker is not to be kept busy */
+	ok &= aim(t, cts, n / 2, 1 << 24);
+	flush_work(&t->resize_work);
+	ctng_table_stats(t, &stats);
+	ok &= CHECK(stats.rehashes == 1);
+	kfree(cts);
+	empty_table(t);
+
+	return ok;
+}
+
+/* A walk that everything is hashed anew under sees each entry all the same. */
+static bool test_walk_rehash(struct ctng_table *t)
+{
+	unsigned int n, k, rounds = 0, i;
+	struct ctng_cursor cursor = {};
+	struct nf_conn *batch[16], *ct;
+	bool ok = true;
+	u8 *seen;
+
+	seen = kvzalloc(MODEL, GFP_KERNEL);
+	if (!CHECK(seen))
+		return false;
+
+	for (i = 0; i < MODEL; i++) {
+		ct = conn_make(i, 0);
+		ct->mark = i;
+		ok &= CHECK(insert_new(t, ct));
+	}
+
+	while (!ctng_cursor_done(&cursor)) {
+		rcu_read_lock();
+		n = ctng_table_collect(t, &cursor, batch, ARRAY_SIZE(batch));
+		rcu_read_unlock();
+		for (k = 0; k < n; k++) {
+			seen[batch[k]->mark]++;
+			nf_ct_put(batch[k]);
+		}
+		if (rounds++ != 50)
+			continue;
+		mutex_lock(&t->resize_mutex);
+		ok &= CHECK(!rebuild(t, 256, true));
+		mutex_unlock(&t->resize_mutex);
+	}
+	ok &= CHECK(cursor.again);
+	for (i = 0; i < MODEL; i++)
+		ok &= CHECK(seen[i] == 1 || seen[i] == 2);
+	kvfree(seen);
+	empty_table(t);
+
+	return ok;
+}
+
 static struct ctng_table *expire_table;
 
-static void expire_one(struct nf_conn *ct)
+static bool is_over(const struct nf_conn *ct, const struct ctng_expiry *how)
+{
+	return nf_ct_is_expired(ct);
+}
+
+static void expire_one(struct nf_conn *ct, struct ctng_expiry *how)
 {
 	remove_put(expire_table, ct);
 }
+
+static struct ctng_expiry expiry = { .is_over = is_over, .expire = expire_one };
 
 static bool test_expiry(struct ctng_table *t)
 {
@@ -474,7 +573,7 @@ static bool test_expiry(struct ctng_table *t)
 
 	schedule_timeout_uninterruptible(4);
 	expire_table = t;
-	ok &= CHECK(ctng_table_expired(t, expire_one, &due));
+	ok &= CHECK(ctng_table_expired(t, &expiry, &due));
 	ok &= CHECK((s32)(due - nfct_time_stamp) > 90 * HZ);
 	for (i = 0; i < ARRAY_SIZE(ct); i++) {
 		bool gone = i == 1 || (i && !(i % 4));
@@ -487,11 +586,11 @@ static bool test_expiry(struct ctng_table *t)
 	ok &= CHECK(atomic_read(&live) == left);
 	empty_table(t);
 	/* nothing in it: nothing to wake up for, after one look */
-	ctng_table_expired(t, expire_one, &due);
+	ctng_table_expired(t, &expiry, &due);
 	for (i = 0; i < buckets_count(rcu_dereference_raw(t->cur)); i++)
 		WRITE_ONCE(rcu_dereference_raw(t->cur)->due[i],
 			   rcu_dereference_raw(t->cur)->due[i] ? nfct_time_stamp - 1 : 0);
-	ok &= CHECK(!ctng_table_expired(t, expire_one, &due));
+	ok &= CHECK(!ctng_table_expired(t, &expiry, &due));
 
 	return ok;
 }
@@ -572,7 +671,7 @@ static int churner(void *arg)
 	return 0;
 }
 
-/* Each connection that stays must come exactly once. */
+/* Each connection that stays must come exactly once, or be hashed anew meanwhile. */
 static int walker(void *arg)
 {
 	u8 *seen = kvzalloc(STAY, GFP_KERNEL);
@@ -594,7 +693,7 @@ static int walker(void *arg)
 			}
 		}
 		for (i = 0; i < STAY; i++)
-			if (seen[i] != 1)
+			if (!seen[i] || (seen[i] > 1 && !cursor.again))
 				atomic_inc(&ring.miscounted);
 		atomic64_inc(&ring.walked);
 		cond_resched();
@@ -609,8 +708,11 @@ static int resizer(void *arg)
 	unsigned int n = 0;
 
 	while (!kthread_should_stop()) {
-		if (ctng_table_resize(ring.t, 2048U << n++ % 4))
+		mutex_lock(&ring.t->resize_mutex);
+		if (rebuild(ring.t, 256U << n % 4, !(n % 5)))
 			atomic_inc(&ring.failed);
+		mutex_unlock(&ring.t->resize_mutex);
+		n++;
 		atomic64_inc(&ring.resized);
 		schedule_timeout_uninterruptible(1);
 	}
@@ -669,6 +771,8 @@ static const struct {
 	{ "a bucket that overflows spills", test_overflow },
 	{ "a random run agrees with the model", test_model },
 	{ "what expired is found, and nothing else", test_expiry },
+	{ "who aims at a bucket has the table hashed anew", test_flood },
+	{ "a walk sees each entry although all is hashed anew", test_walk_rehash },
 	{ "readers, writers, walkers and resizes at once", test_concurrent },
 };
 

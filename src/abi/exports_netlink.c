@@ -8,3 +8,4 @@
 
 CTNG_EXPORT_OURS(ctng_walk);
 CTNG_EXPORT_OURS(ctng_walk_position);
+CTNG_EXPORT_OURS(ctng_walk_back);

@@ -14,6 +14,8 @@
 
 #include "../ext/ext.h"
 #include "../net.h"
+#include "../proto/proto.h"
+#include "../trace/events.h"
 #include "confirm.h"
 #include "conn.h"
 #include "packet.h"
@@ -103,14 +105,18 @@ int ctng_clash_resolve(struct sk_buff *skb, struct nf_conntrack_tuple_hash *winn
 {
 	struct nf_conn *ct = nf_ct_tuplehash_to_ctrack(winner);
 	struct nf_conn *loser = (struct nf_conn *)skb_nfct(skb);
+	const struct ctng_proto *proto = ctng_proto_find(nf_ct_protonum(loser));
 	struct net *net = nf_ct_net(loser);
 
-	if (!nf_ct_l4proto_find(nf_ct_protonum(loser))->allow_clash)
+	if (!proto->abi->allow_clash)
 		return -EEXIST;
 
-	if (!join_winner(skb, ct) && !insert_reply_only(skb))
+	/* A protocol that looks at more than ports needs one connection for both packets. */
+	if (proto->same_start ? !proto->same_start(ct, loser) || !join_winner(skb, ct) :
+				!join_winner(skb, ct) && !insert_reply_only(skb))
 		return -EEXIST;
 
+	trace_ct_clash(ct, 1);
 	ctng_count(net, CTNG_R_CLASH_RESOLVED);
 	NF_CT_STAT_INC_ATOMIC(net, clash_resolve);
 

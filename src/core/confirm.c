@@ -9,6 +9,7 @@
 
 #include "../ext/ext.h"
 #include "../net.h"
+#include "../trace/events.h"
 #include "confirm.h"
 #include "conn.h"
 #include "find.h"
@@ -34,6 +35,7 @@ int ctng_confirm_insert(struct nf_conn *ct, unsigned int dirs,
 
 	/* All that a reader judges by is written before the slot is published. */
 	WRITE_ONCE(ct->timeout, deadline);
+	WRITE_ONCE(ctng_conn_of(ct)->span, timeout);
 	set_bit(IPS_CONFIRMED_BIT, &ct->status);
 
 	err = ctng_table_insert(&cnet->table, ct, dirs, clash);
@@ -60,7 +62,7 @@ static int confirm_once(struct nf_conn *ct, struct nf_conntrack_tuple_hash **cla
 			return err;
 
 		other = nf_ct_tuplehash_to_ctrack(*clash);
-		if (!nf_ct_should_gc(other) || !nf_ct_kill(other))
+		if (!nf_ct_should_gc(other) || !ctng_kill(other, CTNG_R_EXPIRED))
 			return err;
 		nf_ct_put(other);
 	}
@@ -114,7 +116,10 @@ int __nf_conntrack_confirm(struct sk_buff *skb)
 	if (unlikely(err == -EEXIST)) {
 		err = ctng_clash_resolve(skb, clash);
 		nf_ct_put(nf_ct_tuplehash_to_ctrack(clash));
-		return err ? confirm_failed(net, CTNG_R_CLASH) : NF_ACCEPT;
+		if (!err)
+			return NF_ACCEPT;
+		trace_ct_clash(ct, 0);
+		return confirm_failed(net, CTNG_R_CLASH);
 	}
 	if (unlikely(err))
 		return confirm_failed(net, CTNG_R_NO_MEMORY);
@@ -124,6 +129,7 @@ int __nf_conntrack_confirm(struct sk_buff *skb)
 		return confirm_failed(net, CTNG_R_DYING);
 	}
 
+	trace_ct_confirm(ct, 0);
 	confirm_events(ct);
 
 	return NF_ACCEPT;
@@ -160,6 +166,7 @@ int nf_conntrack_hash_check_insert(struct nf_conn *ct)
 	}
 
 	NF_CT_STAT_INC_ATOMIC(net, insert);
+	trace_ct_confirm(ct, 0);
 
 	return 0;
 }
@@ -170,7 +177,7 @@ int nf_conntrack_hash_check_insert(struct nf_conn *ct)
  * @ignored: the connection.
  *
  * Context: under RCU or BH off.
- * Return: non-zero if another connection has the tuple. One of the very same
+ * Return: non-zero if another connection has the tuple, or is about to. One of the very same
  * original tuple does not count: it is the same flow, whose packets race, and
  * the clash is settled later.
  */
@@ -187,7 +194,7 @@ int nf_conntrack_tuple_taken(const struct nf_conntrack_tuple *tuple,
 	h = ctng_find_live(net, zone, tuple);
 	rcu_read_unlock();
 	if (!h)
-		return 0;
+		return !ctng_reserve(tuple, ignored);
 
 	ct = nf_ct_tuplehash_to_ctrack(h);
 	taken = ct != ignored &&

@@ -3,6 +3,7 @@
 
 #include <linux/mm.h>
 #include <linux/percpu.h>
+#include <linux/ratelimit.h>
 #include <linux/rculist_nulls.h>
 #include <linux/siphash.h>
 #include <linux/slab.h>
@@ -46,7 +47,7 @@ int ctng_conn_init(void)
 	BUILD_BUG_ON(ARCH_KMALLOC_MINALIGN <= NFCT_INFOMASK);
 
 	get_random_bytes(&id_key, sizeof(id_key));
-	conn_cache = kmem_cache_create("nf_conntrack", sizeof(struct nf_conn),
+	conn_cache = kmem_cache_create("nf_conntrack", sizeof(struct ctng_conn),
 				       CONN_ALIGN, SLAB_TYPESAFE_BY_RCU, NULL);
 
 	return conn_cache ? 0 : -ENOMEM;
@@ -62,21 +63,57 @@ void ctng_conn_exit(void)
 	kmem_cache_destroy(conn_cache);
 }
 
+/**
+ * ctng_conn_size() - how much memory a connection takes, without extensions
+ *
+ * Return: the size in bytes.
+ */
+unsigned int ctng_conn_size(void)
+{
+	return kmem_cache_size(conn_cache);
+}
+
+/* Says so, now and then, and whose connections they are for the most part. */
+static void tell_full(struct net *net)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+	struct nf_conntrack_tuple top;
+	unsigned int held, sampled;
+
+	if (!__ratelimit(&limit))
+		return;
+
+	held = ctng_top_holder(net, &top, &sampled);
+	if (!held)
+		pr_warn("nf_conntrack: table full, dropping packet\n");
+	else if (top.src.l3num == NFPROTO_IPV4)
+		pr_warn("nf_conntrack: table full, dropping packet (%u of %u connections looked at are from %pI4)\n",
+			held, sampled, &top.src.u3.ip);
+	else
+		pr_warn("nf_conntrack: table full, dropping packet (%u of %u connections looked at are from %pI6c)\n",
+			held, sampled, &top.src.u3.ip6);
+}
+
 /* Counts one more connection in; makes room at the maximum. */
 static bool conn_admit(struct net *net)
 {
-	struct nf_conntrack_net *cnet = nf_ct_pernet(net);
-	unsigned int max = READ_ONCE(nf_conntrack_max);
+	struct ctng_net *cnet = ctng_pernet(net);
+	unsigned int max = ctng_limit(cnet);
+	unsigned int count = atomic_inc_return(&cnet->abi.count);
 
-	if (likely((unsigned int)atomic_inc_return(&cnet->count) <= max || !max))
+	if (likely(count <= max || !max)) {
+		if (unlikely(count > ctng_adaptive_start(cnet) && ctng_adaptive_on(cnet)))
+			ctng_expire_arm(cnet, nfct_time_stamp);
 		return true;
+	}
 
 	if (ctng_evict_one(net))
 		return true;
 
-	atomic_dec(&cnet->count);
+	atomic_dec(&cnet->abi.count);
 	ctng_count(net, CTNG_R_TABLE_FULL);
-	net_warn_ratelimited("nf_conntrack: table full, dropping packet\n");
+	tell_full(net);
 
 	return false;
 }
@@ -121,6 +158,7 @@ struct nf_conn *nf_conntrack_alloc(struct net *net,
 	       sizeof(ct->tuplehash[IP_CT_DIR_REPLY].hnnode));
 	ct->status = 0;
 	WRITE_ONCE(ct->timeout, 0);
+	WRITE_ONCE(ctng_conn_of(ct)->span, 0);
 	write_pnet(&ct->ct_net, net);
 	memset_after(ct, 0, __nfct_init_offset);
 	nf_ct_zone_add(ct, zone);

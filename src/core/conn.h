@@ -6,6 +6,8 @@
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netfilter/nf_conntrack_core.h>
 
+#include "reason.h"
+
 /*
  * Who holds a reference to a connection: each packet that carries it, the
  * table while it is confirmed, each child connection to its master, and
@@ -17,13 +19,33 @@
  *   nf_ct_destroy()   -> freed; the memory may be another connection's at once
  */
 
+/**
+ * struct ctng_conn - a connection as this module allocates it
+ * @ct: the part that the kernel's headers fix.
+ * @span: the timeout that was last given to it, in jiffies; READ_ONCE, WRITE_ONCE.
+ *
+ * Templates are no more than a struct nf_conn.
+ */
+struct ctng_conn {
+	struct nf_conn	ct;
+	u32		span;
+};
+
+static inline struct ctng_conn *ctng_conn_of(const struct nf_conn *ct)
+{
+	return container_of((struct nf_conn *)ct, struct ctng_conn, ct);
+}
+
 /* conn.c */
 int ctng_conn_init(void);
+unsigned int ctng_conn_size(void);
 void ctng_conn_exit(void);
 void ctng_conn_publish(struct nf_conn *ct);
 
 /* evict.c */
 bool ctng_evict_one(struct net *net);
+unsigned int ctng_top_holder(struct net *net, struct nf_conntrack_tuple *tuple,
+			     unsigned int *sampled);
 
 /* expire.c */
 struct ctng_net;
@@ -32,6 +54,7 @@ void ctng_expire_exit_net(struct net *net);
 void ctng_expire_arm(struct ctng_net *cnet, u32 deadline);
 
 /* remove.c */
+bool ctng_kill(struct nf_conn *ct, enum ctng_reason reason);
 void ctng_flush_nets(struct list_head *net_exit_list);
 
 /* resize.c */

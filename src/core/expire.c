@@ -18,10 +18,48 @@
 /* How long a table must have been far too large before it gives memory back. */
 #define SHRINK_DELAY	(60 * HZ)
 
-static void expire_one(struct nf_conn *ct)
+/*
+ * While timeouts are scaled, the table is searched from end to end, since the
+ * deadlines that it keeps are unscaled ones; no oftener than this, and for no
+ * more than this part of the time.
+ */
+#define SWEEP_INTERVAL	HZ
+#define SWEEP_SHARE	10
+
+static bool is_over(const struct nf_conn *ct, const struct ctng_expiry *how)
+{
+	return ctng_time_left(ct, how->scale) <= 0;
+}
+
+/* Each one that goes gives the others a little more time. */
+static void expire_one(struct nf_conn *ct, struct ctng_expiry *how)
 {
 	if (nf_ct_should_gc(ct))
-		nf_ct_kill(ct);
+		ctng_kill(ct, CTNG_R_EXPIRED);
+	else if (is_over(ct, how))
+		ctng_kill(ct, CTNG_R_ADAPTIVE);
+	how->scale = ctng_timeout_scale(ctng_pernet(nf_ct_net(ct)));
+}
+
+/* Returns whether there is anything left to wait for, until @first_due. */
+static bool expire_all(struct ctng_net *cnet, u32 *first_due)
+{
+	struct ctng_expiry how = { .is_over = is_over, .expire = expire_one };
+	unsigned long begin = jiffies;
+	bool left, pressed;
+
+	how.scale = ctng_timeout_scale(cnet);
+	pressed = how.scale < CTNG_SCALE_FULL;
+	how.all = pressed && time_after_eq(begin, cnet->sweep_next);
+
+	left = ctng_table_expired(&cnet->table, &how, first_due);
+	if (how.all)
+		cnet->sweep_next = jiffies + max_t(unsigned long, SWEEP_INTERVAL,
+						   SWEEP_SHARE * (jiffies - begin));
+	if (pressed)
+		*first_due = (u32)cnet->sweep_next;
+
+	return left;
 }
 
 /* The table shrinks only after a while: floods come in waves. */
@@ -52,7 +90,7 @@ static void expire_work(struct work_struct *work)
 	WRITE_ONCE(cnet->expire_next, 0);
 	spin_unlock_bh(&cnet->expire_lock);
 
-	if (ctng_table_expired(&cnet->table, expire_one, &first_due))
+	if (expire_all(cnet, &first_due))
 		ctng_expire_arm(cnet, first_due);
 
 	consider_shrink(cnet);

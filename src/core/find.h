@@ -4,6 +4,7 @@
 #define CTNG_FIND_H
 
 #include "../net.h"
+#include "conn.h"
 
 /**
  * ctng_find_live() - find the connection of a tuple, unless it expired
@@ -32,7 +33,7 @@ ctng_find_live(struct net *net, const struct nf_conntrack_zone *zone,
 		return h;
 
 	if (nf_ct_should_gc(ct))
-		nf_ct_kill(ct);
+		ctng_kill(ct, CTNG_R_EXPIRED);
 	nf_ct_put(ct);
 
 	return NULL;

@@ -9,6 +9,7 @@
 #include <net/netfilter/nf_conntrack_l4proto.h>
 #include <net/netfilter/nf_log.h>
 
+#include "../trace/events.h"
 #include "packet.h"
 
 static bool log_wanted(const struct net *net, u8 l4num)
@@ -88,6 +89,7 @@ enum ctng_fate ctng_invalid(const struct ctng_pkt *pkt, const struct nf_conn *ct
 	va_list args;
 
 	ctng_count(pkt->state->net, reason);
+	trace_ct_invalid(pkt->skb, pkt->state->net, ct, reason);
 
 	va_start(args, fmt);
 	vaf.va = &args;

@@ -8,6 +8,7 @@
 
 #include "../expect/expect.h"
 #include "../ext/ext.h"
+#include "../trace/events.h"
 #include "conn.h"
 
 /**
@@ -50,6 +51,7 @@ struct nf_conn *ctng_conn_new(struct net *net, struct nf_conn *tmpl,
 		__nf_ct_try_assign_helper(ct, tmpl, GFP_ATOMIC);
 
 	ctng_conn_publish(ct);
+	trace_ct_new(ct, 0);
 
 	if (exp) {
 		if (exp->expectfn)

@@ -4,6 +4,7 @@
 #include <linux/percpu.h>
 
 #include "../net.h"
+#include "../trace/events.h"
 #include "packet.h"
 
 /* in the order of the enum, which is made from the same list */
@@ -23,4 +24,5 @@ const char *const ctng_reason_names[CTNG_R_MAX] = {
 void ctng_count(struct net *net, enum ctng_reason reason)
 {
 	this_cpu_inc(ctng_pernet(net)->reasons->n[reason]);
+	trace_ct_reason(net, reason);
 }

@@ -16,6 +16,9 @@ enum ctng_reason {
 	CTNG_R_MAX
 };
 
+/* Room for the longest name. */
+#define CTNG_REASON_NAME_LEN	32
+
 extern const char *const ctng_reason_names[CTNG_R_MAX];
 
 #endif /* CTNG_REASON_H */

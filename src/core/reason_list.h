@@ -42,5 +42,10 @@ REASON(CLASH, "clash")
 REASON(CLASH_RESOLVED, "clash-resolved")
 REASON(DYING, "dying")
 REASON(EARLY_DROP, "early-drop")
+REASON(ADAPTIVE, "adaptive-timeout")
+/* leaving the table */
+REASON(EXPIRED, "expired")
+REASON(REMOVED, "removed")
+/* others */
 REASON(HELPER, "helper")
 REASON(SEQADJ, "seqadj")

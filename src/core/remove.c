@@ -13,21 +13,13 @@
 
 #include "../ext/ext.h"
 #include "../net.h"
+#include "../trace/events.h"
 #include "conn.h"
+#include "packet.h"
 
 #define WALK_BATCH	32
 
-/**
- * nf_ct_delete() - take a connection out of the table
- * @ct: the connection; the caller holds a reference.
- * @portid: netlink port of who asked for it, or 0.
- * @report: whether that one wants an answer.
- *
- * Context: any, BH or process, without bucket locks.
- * Return: true if it was this call that did it; false if it was dying before,
- * or its DESTROY event has to be sent again later.
- */
-bool nf_ct_delete(struct nf_conn *ct, u32 portid, int report)
+static bool delete(struct nf_conn *ct, u32 portid, int report, enum ctng_reason reason)
 {
 	struct net *net = nf_ct_net(ct);
 	bool was_in, told;
@@ -35,6 +27,8 @@ bool nf_ct_delete(struct nf_conn *ct, u32 portid, int report)
 	if (test_and_set_bit(IPS_DYING_BIT, &ct->status))
 		return false;
 
+	ctng_count(net, reason);
+	trace_ct_destroy(ct, reason);
 	ctng_tstamp_stop(ct);
 	told = nf_conntrack_event_report(IPCT_DESTROY, ct, portid, report) >= 0;
 	/* may take connections along that its helper expected */
@@ -57,6 +51,34 @@ bool nf_ct_delete(struct nf_conn *ct, u32 portid, int report)
 		nf_ct_put(ct);
 
 	return true;
+}
+
+/**
+ * nf_ct_delete() - take a connection out of the table
+ * @ct: the connection; the caller holds a reference.
+ * @portid: netlink port of who asked for it, or 0.
+ * @report: whether that one wants an answer.
+ *
+ * Context: any, BH or process, without bucket locks.
+ * Return: true if it was this call that did it; false if it was dying before,
+ * or its DESTROY event has to be sent again later.
+ */
+bool nf_ct_delete(struct nf_conn *ct, u32 portid, int report)
+{
+	return delete(ct, portid, report, CTNG_R_REMOVED);
+}
+
+/**
+ * ctng_kill() - take a connection out of the table, for a reason of this module's
+ * @ct: the connection; the caller holds a reference.
+ * @reason: why; counted.
+ *
+ * Context: as nf_ct_delete().
+ * Return: as nf_ct_delete().
+ */
+bool ctng_kill(struct nf_conn *ct, enum ctng_reason reason)
+{
+	return delete(ct, 0, 0, reason);
 }
 
 /**

@@ -10,6 +10,7 @@
 
 #include "../net.h"
 #include "../proto/proto.h"
+#include "../trace/events.h"
 #include "conn.h"
 #include "find.h"
 #include "packet.h"
@@ -96,8 +97,10 @@ static enum ctng_fate track_packet(struct ctng_pkt *pkt, const struct ctng_proto
 
 	if (pkt->ctinfo == IP_CT_ESTABLISHED_REPLY &&
 	    !test_bit(IPS_SEEN_REPLY_BIT, &ct->status) &&
-	    !test_and_set_bit(IPS_SEEN_REPLY_BIT, &ct->status))
+	    !test_and_set_bit(IPS_SEEN_REPLY_BIT, &ct->status)) {
+		trace_ct_update(ct, 0);
 		nf_conntrack_event_cache(IPCT_REPLY, ct);
+	}
 
 	return CTNG_TRACK;
 }

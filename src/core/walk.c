@@ -50,13 +50,25 @@ unsigned int ctng_walk(struct net *net, struct ctng_cursor *cursor,
  * ctng_walk_position() - where a walk comes by a connection
  * @ct: the connection, from ctng_walk().
  *
- * A cursor that is set to it continues with this connection, and with the few
- * that may have the same position by chance.
- *
  * Context: any.
  * Return: the position.
  */
 u32 ctng_walk_position(const struct nf_conn *ct)
 {
 	return ctng_table_position(ct);
+}
+
+/**
+ * ctng_walk_back() - have a walk come by a connection again
+ * @cursor: where the walk stands; it has just come by the connection.
+ * @ct: the connection, from ctng_walk().
+ *
+ * The few that may have the same position by chance come again too; all do, and
+ * @cursor->again is set, if the table was hashed anew meanwhile.
+ *
+ * Context: any.
+ */
+void ctng_walk_back(struct ctng_cursor *cursor, const struct nf_conn *ct)
+{
+	ctng_table_rewind(cursor, ct);
 }

@@ -11,5 +11,6 @@
 unsigned int ctng_walk(struct net *net, struct ctng_cursor *cursor,
 		       struct nf_conn **batch, unsigned int max);
 u32 ctng_walk_position(const struct nf_conn *ct);
+void ctng_walk_back(struct ctng_cursor *cursor, const struct nf_conn *ct);
 
 #endif /* CTNG_WALK_H */

@@ -124,7 +124,7 @@ static int dump_batch(struct sk_buff *skb, struct netlink_callback *cb,
 
 	if (err) {
 		nlmsg_trim(skb, skb->data + len);
-		dump->cursor.pos = pos;
+		ctng_walk_back(&dump->cursor, batch[i]);
 		for (fit = i; fit && ctng_walk_position(batch[fit - 1]) == pos; fit--)
 			;
 	}
@@ -137,6 +137,9 @@ static int dump_batch(struct sk_buff *skb, struct netlink_callback *cb,
 	return err;
 }
 
+/* Whether the dump was disturbed, as a sequence number that may not change. */
+enum { WHOLE = 1, TWICE };
+
 static int dump_table(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct nf_conn *batch[CTNG_WALK_BATCH];
@@ -145,6 +148,7 @@ static int dump_table(struct sk_buff *skb, struct netlink_callback *cb)
 	unsigned int i, n;
 	int err = 0;
 
+	cb->prev_seq = WHOLE;
 	while (!err && !ctng_cursor_done(&dump->cursor)) {
 		n = ctng_walk(net, &dump->cursor, batch, ARRAY_SIZE(batch));
 		err = dump_batch(skb, cb, batch, n);
@@ -152,6 +156,9 @@ static int dump_table(struct sk_buff *skb, struct netlink_callback *cb)
 			nf_ct_put(batch[i]);
 		cond_resched();
 	}
+
+	/* Told twice, perhaps: then the last message says so (NLM_F_DUMP_INTR). */
+	cb->seq = dump->cursor.again ? TWICE : WHOLE;
 
 	/* A message that has no other in front of it will not fit next time either. */
 	return skb->len ?: err;

@@ -7,6 +7,7 @@
 #include <net/netfilter/nf_conntrack_ecache.h>
 
 #include "compat.h"
+#include "../trace/events.h"
 #include "dccp.h"
 #include "proto.h"
 
@@ -173,6 +174,7 @@ static enum ctng_fate settle(struct nf_conn *ct, const struct ctng_pkt *pkt,
 			nf_conntrack_event_cache(IPCT_ASSURED, ct);
 		fallthrough;
 	case DCCP_STEP_MOVE:
+		trace_ct_update(ct, state);
 		nf_conntrack_event_cache(IPCT_PROTOINFO, ct);
 		fallthrough;
 	case DCCP_STEP_STAY:
@@ -238,6 +240,16 @@ static bool dccp_can_early_drop(const struct nf_conn *ct)
 	}
 }
 
+static u8 dccp_state(const struct nf_conn *ct)
+{
+	return READ_ONCE(ct->proto.dccp.state);
+}
+
+static const char *dccp_state_name(u8 state)
+{
+	return state < DCCP_STATES ? state_names[state] : NULL;
+}
+
 static void dccp_print(struct seq_file *s, struct nf_conn *ct)
 {
 	seq_printf(s, "%s ", state_names[READ_ONCE(ct->proto.dccp.state)]);
@@ -268,4 +280,6 @@ const struct ctng_proto ctng_proto_dccp = {
 	.packet		= dccp_packet,
 	.timeouts	= dccp_timeouts,
 	.init_net	= dccp_init_net,
+	.state		= dccp_state,
+	.state_name	= dccp_state_name,
 };

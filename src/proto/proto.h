@@ -29,6 +29,10 @@ struct ctl_table;
  * @timeouts: the namespace's own timeouts in jiffies, in the order of the
  *	protocol's ctnl_timeout object.
  * @init_net: set the defaults in a new namespace.
+ * @state: number of the state that @ct is in, for statistics; NULL: it has none.
+ * @state_name: name of such a number, NULL beyond the last.
+ * @same_start: whether two unconfirmed connections with the same tuples were made by
+ *	one packet and its retransmission; NULL: the packets of a new flow are all alike.
  */
 struct ctng_proto {
 	const struct nf_conntrack_l4proto *abi;
@@ -40,7 +44,13 @@ struct ctng_proto {
 	enum ctng_fate (*packet)(struct nf_conn *ct, struct ctng_pkt *pkt);
 	unsigned int *(*timeouts)(struct net *net);
 	void (*init_net)(struct net *net);
+	u8 (*state)(const struct nf_conn *ct);
+	const char *(*state_name)(u8 state);
+	bool (*same_start)(const struct nf_conn *a, const struct nf_conn *b);
 };
+
+/* No protocol has more states. */
+#define CTNG_STATES_MAX	16
 
 extern const struct ctng_proto ctng_proto_tcp;
 extern const struct ctng_proto ctng_proto_udp;

@@ -9,6 +9,7 @@
 #include <linux/seq_file.h>
 #include <net/netfilter/nf_conntrack_ecache.h>
 
+#include "../trace/events.h"
 #include "proto.h"
 #include "sctp.h"
 
@@ -295,8 +296,10 @@ static enum ctng_fate sctp_packet(struct nf_conn *ct, struct ctng_pkt *pkt)
 	step_through(&ct->proto.sctp, pkt, &facts, &out);
 	spin_unlock_bh(&ct->lock);
 
-	if (out.moved)
+	if (out.moved) {
+		trace_ct_update(ct, READ_ONCE(ct->proto.sctp.state));
 		nf_conntrack_event_cache(IPCT_PROTOINFO, ct);
+	}
 	if (out.established && !test_and_set_bit(IPS_ASSURED_BIT, &ct->status))
 		nf_conntrack_event_cache(IPCT_ASSURED, ct);
 	if (out.fault)
@@ -334,6 +337,16 @@ static bool sctp_can_early_drop(const struct nf_conn *ct)
 	}
 }
 
+static u8 sctp_state(const struct nf_conn *ct)
+{
+	return READ_ONCE(ct->proto.sctp.state);
+}
+
+static const char *sctp_state_name(u8 state)
+{
+	return state < SCTP_STATES ? state_names[state] : NULL;
+}
+
 static void sctp_print(struct seq_file *s, struct nf_conn *ct)
 {
 	seq_printf(s, "%s ", state_names[READ_ONCE(ct->proto.sctp.state)]);
@@ -364,4 +377,6 @@ const struct ctng_proto ctng_proto_sctp = {
 	.packet		= sctp_packet,
 	.timeouts	= sctp_timeouts,
 	.init_net	= sctp_init_net,
+	.state		= sctp_state,
+	.state_name	= sctp_state_name,
 };

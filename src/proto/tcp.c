@@ -9,6 +9,7 @@
 #include <net/tcp.h>
 
 #include "compat.h"
+#include "../trace/events.h"
 #include "proto.h"
 #include "tcp.h"
 
@@ -245,8 +246,10 @@ static void settle(struct nf_conn *ct, const struct ctng_pkt *pkt,
 	u8 from = out->move.from, to = out->move.to;
 	unsigned int timeout = out->timeout;
 
-	if (from != to)
+	if (from != to) {
+		trace_ct_update(ct, to);
 		nf_conntrack_event_cache(IPCT_PROTOINFO, ct);
+	}
 
 	if (!test_bit(IPS_SEEN_REPLY_BIT, &ct->status)) {
 		/* No answer but a RST, or given up before one came: there was no connection. */
@@ -355,6 +358,27 @@ static bool tcp_can_early_drop(const struct nf_conn *ct)
 	return ctng_tcp_is_closing(READ_ONCE(ct->proto.tcp.state));
 }
 
+static u8 tcp_state(const struct nf_conn *ct)
+{
+	return READ_ONCE(ct->proto.tcp.state);
+}
+
+static const char *tcp_state_name(u8 state)
+{
+	return state < TCP_CONNTRACK_MAX ? ctng_tcp_state_name(state) : NULL;
+}
+
+/* A SYN and the same SYN again, each of which made a connection. */
+static bool tcp_same_start(const struct nf_conn *a, const struct nf_conn *b)
+{
+	const struct ip_ct_tcp *x = &a->proto.tcp, *y = &b->proto.tcp;
+
+	return READ_ONCE(x->state) == TCP_CONNTRACK_SYN_SENT &&
+	       READ_ONCE(y->state) == TCP_CONNTRACK_SYN_SENT &&
+	       READ_ONCE(x->seen[IP_CT_DIR_ORIGINAL].td_end) ==
+	       READ_ONCE(y->seen[IP_CT_DIR_ORIGINAL].td_end);
+}
+
 static void tcp_print(struct seq_file *s, struct nf_conn *ct)
 {
 	/* The flow table does not tell us of state changes. */
@@ -397,6 +421,7 @@ static void tcp_init_net(struct net *net)
 const struct nf_conntrack_l4proto nf_conntrack_l4proto_tcp = {
 	.l4proto		= IPPROTO_TCP,
 	.nlattr_size		= CTNG_TCP_NLATTR_SIZE,
+	.allow_clash		= true,
 	.can_early_drop		= tcp_can_early_drop,
 	.to_nlattr		= ctng_tcp_to_nlattr,
 	.from_nlattr		= ctng_tcp_from_nlattr,
@@ -419,4 +444,7 @@ const struct ctng_proto ctng_proto_tcp = {
 	.packet		= tcp_packet,
 	.timeouts	= tcp_timeouts,
 	.init_net	= tcp_init_net,
+	.state		= tcp_state,
+	.state_name	= tcp_state_name,
+	.same_start	= tcp_same_start,
 };

@@ -60,6 +60,7 @@ struct ctng_line {
  * @gen: generation of @seed, never 0, so that a new entry's zeroed hash is none;
  *	immutable.
  * @spilled: lines that had to be added; decides on growing.
+ * @longest: most lines that a bucket has; decides on another seed. READ_ONCE.
  */
 struct ctng_buckets {
 	struct ctng_line		*line;
@@ -69,6 +70,7 @@ struct ctng_buckets {
 	u32				seed;
 	u16				gen;
 	atomic_t			spilled;
+	unsigned int			longest;
 };
 
 static inline unsigned int buckets_count(const struct ctng_buckets *bs)

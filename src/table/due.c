@@ -68,7 +68,7 @@ void due_lower(struct ctng_buckets *bs, u64 hash, u32 when)
  * when to look again: at once if there may be more of them.
  */
 static unsigned int line_expired(struct ctng_buckets *bs, unsigned int i,
-				 struct nf_conn **batch)
+				 const struct ctng_expiry *how, struct nf_conn **batch)
 {
 	struct ctng_line *line = &bs->line[i], *l;
 	unsigned int n = 0;
@@ -83,7 +83,7 @@ static unsigned int line_expired(struct ctng_buckets *bs, unsigned int i,
 			continue;
 
 		ct = slot_conn(*slotp);
-		if (!nf_ct_is_expired(ct) || n == DUE_BATCH) {
+		if (!how->is_over(ct, how) || n == DUE_BATCH) {
 			due = due_min(due, due_bound(READ_ONCE(ct->timeout)));
 			continue;
 		}
@@ -97,38 +97,47 @@ static unsigned int line_expired(struct ctng_buckets *bs, unsigned int i,
 	return n;
 }
 
+/* Returns the bucket's deadline afterwards. */
+static u32 expire_line(struct ctng_buckets *bs, unsigned int i, struct ctng_expiry *how)
+{
+	struct nf_conn *batch[DUE_BATCH];
+	unsigned int n;
+
+	n = line_expired(bs, i, how, batch);
+	while (n) {
+		how->expire(batch[--n], how);
+		nf_ct_put(batch[n]);
+	}
+	cond_resched();
+
+	return READ_ONCE(bs->due[i]);
+}
+
 /**
  * ctng_table_expired() - call a function for each expired entry
  * @t: the table.
- * @expire: removes the entry it is given; called with a reference held that is
- *	dropped afterwards, without a lock, with BH on.
+ * @how: what is expired, and what to do with it.
  * @first_due: set to the earliest deadline that is left, in jiffies32.
  *
  * Context: process, may sleep. Waits for a resize to end.
  * Return: false if the table holds nothing that could expire.
  */
-bool ctng_table_expired(struct ctng_table *t, void (*expire)(struct nf_conn *ct),
+bool ctng_table_expired(struct ctng_table *t, struct ctng_expiry *how,
 			u32 *first_due)
 {
-	struct nf_conn *batch[DUE_BATCH];
 	struct ctng_buckets *bs;
-	unsigned int i, n, k;
 	u32 due, first = 0;
+	unsigned int i;
 
 	mutex_lock(&t->resize_mutex);
 	bs = rcu_dereference_protected(t->cur, lockdep_is_held(&t->resize_mutex));
 
 	for (i = 0; i < buckets_count(bs); i++) {
 		due = READ_ONCE(bs->due[i]);
-		while (due && !due_before(nfct_time_stamp, due)) {
-			n = line_expired(bs, i, batch);
-			for (k = 0; k < n; k++) {
-				expire(batch[k]);
-				nf_ct_put(batch[k]);
-			}
-			due = READ_ONCE(bs->due[i]);
-			cond_resched();
-		}
+		if (due && how->all)
+			due = expire_line(bs, i, how);
+		while (due && !due_before(nfct_time_stamp, due))
+			due = expire_line(bs, i, how);
 		if (due)
 			first = due_min(first, due);
 		if (!(i % 1024))

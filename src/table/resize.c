@@ -8,19 +8,37 @@
  * old line and then in the new one finds it at any moment. At the end the
  * line is marked, and from then on only the new one counts. No packet waits
  * for longer than one line takes.
+ *
+ * In the same way all is hashed anew, with another seed, when a bucket holds more
+ * than chance explains: somebody found out how to aim at it.
  */
 
 #include <linux/log2.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "resize.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 /* A bucket in eight that overflows stands for about 5 entries in each. */
 #define GROW_SPILLED_DIV	8
 
 /* A table with fewer entries than one for so many slots may shrink. */
 #define SHRINK_SLOTS_DIV	16
+
+/*
+ * A bucket of more lines than this, and than so many times what buckets spill on
+ * average, is no chance: with five entries in a bucket on average, one in 10^25 has
+ * six lines of them.
+ */
+#define RESEED_LINES		6
+#define RESEED_TIMES_MEAN	8
+
+/* An attacker who learns each new seed shall not keep the worker busy. */
+#define RESEED_INTERVAL		(10 * HZ)
 
 /* Spare lines for those that a move makes overflow. */
 struct stash {
@@ -210,6 +228,41 @@ unsigned int ctng_table_slots(struct ctng_table *t)
 	return slots;
 }
 
+static u16 gen_after(u16 gen)
+{
+	return ++gen ?: 1;
+}
+
+/* Moves everything to new buckets, so many, and with another seed if asked for. */
+static int rebuild(struct ctng_table *t, unsigned int lines, bool reseed)
+{
+	struct ctng_buckets *old, *new;
+
+	old = rcu_dereference_protected(t->cur, lockdep_is_held(&t->resize_mutex));
+	if (lines == buckets_count(old) && !reseed)
+		return 0;
+
+	new = buckets_alloc(lines, reseed ? get_random_u32() : old->seed,
+			    reseed ? gen_after(old->gen) : old->gen);
+	if (!new)
+		return -ENOMEM;
+
+	rcu_assign_pointer(old->next, new);
+	move_all(old, new);
+	rcu_assign_pointer(t->cur, new);
+	t->resizes += lines != buckets_count(old);
+	t->rehashes += reseed;
+	if (reseed)
+		trace_ct_rehash(t->net, buckets_count(old), lines);
+	else
+		trace_ct_resize(t->net, buckets_count(old), lines);
+	/* Readers may still be in the old buckets, on their way to the new ones. */
+	synchronize_rcu();
+	buckets_free(old);
+
+	return 0;
+}
+
 /**
  * ctng_table_resize() - give a table another size, while it is in use
  * @t: the table.
@@ -220,28 +273,10 @@ unsigned int ctng_table_slots(struct ctng_table *t)
  */
 int ctng_table_resize(struct ctng_table *t, unsigned int slots)
 {
-	unsigned int lines = ctng_slots_to_lines(slots);
-	struct ctng_buckets *old, *new;
-	int err = 0;
+	int err;
 
 	mutex_lock(&t->resize_mutex);
-	old = rcu_dereference_protected(t->cur, lockdep_is_held(&t->resize_mutex));
-	if (lines == buckets_count(old))
-		goto out;
-
-	new = buckets_alloc(lines, old->seed, old->gen);
-	if (!new) {
-		err = -ENOMEM;
-		goto out;
-	}
-
-	rcu_assign_pointer(old->next, new);
-	move_all(old, new);
-	rcu_assign_pointer(t->cur, new);
-	/* Readers may still be in the old buckets, on their way to the new ones. */
-	synchronize_rcu();
-	buckets_free(old);
-out:
+	err = rebuild(t, ctng_slots_to_lines(slots), false);
 	mutex_unlock(&t->resize_mutex);
 
 	return err;
@@ -262,14 +297,33 @@ void ctng_table_set_floor(struct ctng_table *t, unsigned int slots)
 	queue_work(system_unbound_wq, &t->resize_work);
 }
 
+/* Is a new seed due? Asked for, and the last one is some time ago. */
+static bool reseed_due(const struct ctng_table *t)
+{
+	return READ_ONCE(t->reseed) && time_after_eq(jiffies, t->reseed_next);
+}
+
 static void resize_work(struct work_struct *work)
 {
 	struct ctng_table *t = container_of(work, struct ctng_table, resize_work);
 	unsigned int slots = max(READ_ONCE(t->want), READ_ONCE(t->floor));
+	bool reseed;
+	int err;
 
-	if (ctng_table_resize(t, slots))
+	mutex_lock(&t->resize_mutex);
+	reseed = reseed_due(t);
+	err = rebuild(t, ctng_slots_to_lines(slots), reseed);
+	if (!err && reseed) {
+		WRITE_ONCE(t->reseed, false);
+		t->reseed_next = jiffies + RESEED_INTERVAL;
+	}
+	mutex_unlock(&t->resize_mutex);
+
+	if (err)
 		pr_warn_ratelimited("nf_conntrack: no memory to resize a table to %u slots\n",
 				    slots);
+	else if (reseed)
+		pr_warn_ratelimited("nf_conntrack: a bucket held more than chance explains: table hashed anew\n");
 }
 
 /**
@@ -281,9 +335,19 @@ void ctng_resize_init(struct ctng_table *t)
 	INIT_WORK(&t->resize_work, resize_work);
 }
 
+/* Does a bucket hold more than chance explains? */
+static bool is_aimed_at(const struct ctng_buckets *bs)
+{
+	unsigned int mean = atomic_read(&bs->spilled) / buckets_count(bs);
+
+	return READ_ONCE(bs->longest) > RESEED_LINES + RESEED_TIMES_MEAN * mean;
+}
+
 /**
  * ctng_resize_consider() - grow the table if too many buckets overflow
  * @t: the table, in which one just did.
+ *
+ * Or hash it anew, if it is one bucket that does.
  *
  * Context: any with rcu_read_lock().
  */
@@ -291,12 +355,16 @@ void ctng_resize_consider(struct ctng_table *t)
 {
 	const struct ctng_buckets *bs = rcu_dereference(t->cur);
 	unsigned int lines = buckets_count(bs);
+	bool grow = atomic_read(&bs->spilled) >= lines / GROW_SPILLED_DIV;
+	bool reseed = is_aimed_at(bs);
 
-	if (rcu_access_pointer(bs->next) ||
-	    atomic_read(&bs->spilled) < lines / GROW_SPILLED_DIV)
+	if (rcu_access_pointer(bs->next) || !(grow || reseed))
 		return;
 
-	WRITE_ONCE(t->want, 2 * lines * CTNG_SLOTS_PER_LINE);
+	if (grow)
+		WRITE_ONCE(t->want, 2 * lines * CTNG_SLOTS_PER_LINE);
+	if (reseed)
+		WRITE_ONCE(t->reseed, true);
 	queue_work(system_unbound_wq, &t->resize_work);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Look-up, insertion and removal in the connection table. */
 
+#include <linux/jiffies.h>
 #include <linux/prefetch.h>
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -300,13 +301,17 @@ u64 *line_free_slot(struct ctng_line *line)
 void line_extend(struct ctng_buckets *bs, struct ctng_line *line, struct ctng_line *spare)
 {
 	struct ctng_line *next;
+	unsigned int lines = 2;
 
-	while ((next = line_next(line)))
-		line = next;
+	for (; (next = line_next(line)); line = next)
+		lines++;
 
 	/* Release: a reader that sees the line sees it zeroed. */
 	smp_store_release(&line->ctl, (line->ctl & CTNG_CTL_FLAGS) | (unsigned long)spare);
 	atomic_inc(&bs->spilled);
+	/* Two at once may leave the lower value: the next one sets it right. */
+	if (lines > READ_ONCE(bs->longest))
+		WRITE_ONCE(bs->longest, lines);
 }
 
 static unsigned int line_room(struct ctng_line *line)
@@ -596,6 +601,7 @@ int ctng_table_init(struct ctng_table *t, struct net *net, unsigned int slots)
 
 	t->net = net;
 	t->floor = slots;
+	t->reseed_next = jiffies;
 	mutex_init(&t->resize_mutex);
 	ctng_resize_init(t);
 	RCU_INIT_POINTER(t->cur, bs);

@@ -28,6 +28,11 @@ struct ctng_buckets;
  * @net: whose table it is; immutable.
  * @floor: least number of slots, set by the administrator; READ_ONCE.
  * @want: number of slots that the next run of @resize_work makes; READ_ONCE.
+ * @reseed: a bucket holds more than chance explains: @resize_work is to hash
+ *	everything anew; READ_ONCE.
+ * @reseed_next: not before then, in jiffies; only @resize_work uses it.
+ * @resizes: how often the table got another size, under @resize_mutex.
+ * @rehashes: how often another seed, likewise.
  * @resize_mutex: protects the replacement of @cur. Taken first of all table locks.
  * @resize_work: grows or shrinks the table in process context.
  */
@@ -36,6 +41,10 @@ struct ctng_table {
 	struct net			*net;
 	unsigned int			floor;
 	unsigned int			want;
+	bool				reseed;
+	unsigned long			reseed_next;
+	unsigned int			resizes;
+	unsigned int			rehashes;
 	struct mutex			resize_mutex;	/* one resize at a time */
 	struct work_struct		resize_work;
 };
@@ -44,11 +53,17 @@ struct ctng_table {
 #define CTNG_TABLE_MAX_SLOTS	BIT(30)
 
 /**
- * struct ctng_cursor - where a walk over the table stands
- * @pos: first hash not yet visited, 1 << 32 at the end; zero starts a walk.
+ * struct ctng_cursor - where a walk over the table stands; zeroed to start one
+ * @pos: first hash not yet visited, 1 << 32 at the end.
+ * @gen: generation of the seed of those hashes, 0 before the walk begins.
+ * @missed: entries were hashed anew before the walk came by.
+ * @again: the walk began again because of that: it may see an entry twice.
  */
 struct ctng_cursor {
 	u64	pos;
+	u16	gen;
+	bool	missed;
+	bool	again;
 };
 
 static inline bool ctng_cursor_done(const struct ctng_cursor *cursor)
@@ -77,12 +92,51 @@ void ctng_table_hasten(struct ctng_table *t, struct nf_conn *ct);
 unsigned int ctng_table_collect(struct ctng_table *t, struct ctng_cursor *cursor,
 				struct nf_conn **batch, unsigned int max);
 u32 ctng_table_position(const struct nf_conn *ct);
+void ctng_table_rewind(struct ctng_cursor *cursor, const struct nf_conn *ct);
 
 unsigned int ctng_table_sample(struct ctng_table *t, struct nf_conn **batch,
 			       unsigned int max);
-bool ctng_table_expired(struct ctng_table *t, void (*expire)(struct nf_conn *ct),
+
+/**
+ * struct ctng_expiry - how a search for expired entries goes
+ * @is_over: is this entry to be removed? Called under a bucket lock: nothing but a look.
+ * @expire: removes the entry it is given; called with a reference held that is
+ *	dropped afterwards, without a lock, with BH on.
+ * @scale: for both, which get this struct too; @expire may change it.
+ * @all: look at all entries, also those whose deadlines are not over.
+ */
+struct ctng_expiry {
+	bool		(*is_over)(const struct nf_conn *ct, const struct ctng_expiry *how);
+	void		(*expire)(struct nf_conn *ct, struct ctng_expiry *how);
+	unsigned int	scale;
+	bool		all;
+};
+
+bool ctng_table_expired(struct ctng_table *t, struct ctng_expiry *how,
 			u32 *first_due);
 
+/* Entries in a bucket: as many as fit its first line are told apart, and more. */
+#define CTNG_OCCUPANCY	9
+
+/**
+ * struct ctng_table_stats - what a table is like at the moment
+ * @buckets: how many there are.
+ * @with: buckets with so many slots in use; the last is for all with more.
+ * @longest: lines of the bucket with the most of them.
+ * @bytes: memory of all of it, without the entries.
+ * @resizes: how often it got another size.
+ * @rehashes: how often it was hashed anew.
+ */
+struct ctng_table_stats {
+	unsigned int	buckets;
+	unsigned int	with[CTNG_OCCUPANCY];
+	unsigned int	longest;
+	u64		bytes;
+	unsigned int	resizes;
+	unsigned int	rehashes;
+};
+
+void ctng_table_stats(struct ctng_table *t, struct ctng_table_stats *stats);
 int ctng_table_resize(struct ctng_table *t, unsigned int slots);
 void ctng_table_set_floor(struct ctng_table *t, unsigned int slots);
 bool ctng_table_oversized(struct ctng_table *t, unsigned int entries);

@@ -8,7 +8,9 @@
  * hash, what was not has an equal or higher one.
  */
 
+#include <linux/prefetch.h>
 #include <linux/random.h>
+#include <linux/sched.h>
 
 #include "table.h"
 #include "bucket.h"
@@ -18,6 +20,7 @@ struct span {
 	struct ctng_line	*line;
 	u64			first;
 	u64			end;
+	bool			scattered;
 };
 
 /* End of the bucket that @pos is in, as a hash. */
@@ -27,14 +30,37 @@ static u64 bucket_end(const struct ctng_buckets *bs, u64 pos)
 }
 
 /*
+ * The buckets that the hashes of a walk are of. One that just begins gets the present
+ * ones; so does one that slept so long that the seed of its hashes is gone.
+ */
+static struct ctng_buckets *cursor_buckets(struct ctng_table *t, struct ctng_cursor *cursor)
+{
+	struct ctng_buckets *bs = rcu_dereference(t->cur), *next;
+
+	if (likely(cursor->gen == bs->gen))
+		return bs;
+
+	next = rcu_dereference(bs->next);
+	if (next && cursor->gen == next->gen)
+		return next;
+
+	*cursor = (struct ctng_cursor){ .gen = bs->gen, .again = cursor->gen || cursor->again };
+
+	return bs;
+}
+
+/*
  * Locks the bucket where entries with the hash @pos are now. During a shrink
  * it covers more than the older one did, the rest of which is not there yet.
+ * If they were hashed anew, and are all over the newer buckets, it is the empty one
+ * that they were in.
  */
-static void span_lock(struct ctng_table *t, u64 pos, struct span *span)
+static void span_lock(struct ctng_buckets *bs, u64 pos, struct span *span)
 	__acquires(bitlock)
 {
-	struct ctng_buckets *bs = rcu_dereference(t->cur);
+	struct ctng_buckets *next;
 
+	span->scattered = false;
 	span->first = pos;
 	span->end = bucket_end(bs, pos);
 	for (;;) {
@@ -42,8 +68,13 @@ static void span_lock(struct ctng_table *t, u64 pos, struct span *span)
 		line_lock(span->line);
 		if (!(span->line->ctl & CTNG_MOVED))
 			return;
+		next = rcu_dereference(bs->next);
+		if (next->gen != bs->gen) {
+			span->scattered = true;
+			return;
+		}
 		line_unlock(span->line);
-		bs = rcu_dereference(bs->next);
+		bs = next;
 		span->end = min(span->end, bucket_end(bs, pos));
 	}
 }
@@ -73,31 +104,50 @@ static unsigned int span_count(const struct span *span)
 	return n;
 }
 
-/* Fills @batch from one bucket, or from as much of it as fits; moves the cursor. */
-static unsigned int collect_bucket(struct ctng_table *t, struct ctng_cursor *cursor,
-				   struct nf_conn **batch, unsigned int max)
+/* As much of a locked bucket as fits; cuts the span to that. */
+static unsigned int span_collect(struct span *span, struct nf_conn **batch, unsigned int max)
 {
 	struct ctng_line *l;
 	unsigned int n = 0;
-	struct span span;
 	u64 *slotp;
 
-	local_bh_disable();
-	span_lock(t, cursor->pos, &span);
+	while (span_count(span) > max && span->end - span->first > 1)
+		span->end = span->first + (span->end - span->first) / 2;
 
-	while (span_count(&span) > max && span.end - span.first > 1)
-		span.end = span.first + (span.end - span.first) / 2;
-
-	for (slotp = slot_first(span.line, &l); slotp; slotp = slot_next(slotp, &l)) {
-		if (!slot_in_span(*slotp, &span) || n == max)
+	for (slotp = slot_first(span->line, &l); slotp; slotp = slot_next(slotp, &l)) {
+		if (!slot_in_span(*slotp, span) || n == max)
 			continue;
 		batch[n] = slot_conn(*slotp);
 		refcount_inc(&batch[n++]->ct_general.use);
 	}
+
+	return n;
+}
+
+/*
+ * Fills @batch from one bucket, or from as much of it as fits; moves the cursor. A walk
+ * that missed entries, since they were hashed anew, goes over the new buckets too. Those
+ * it had seen by then it sees again there.
+ */
+static unsigned int collect_bucket(struct ctng_table *t, struct ctng_cursor *cursor,
+				   struct nf_conn **batch, unsigned int max)
+{
+	struct ctng_buckets *bs = cursor_buckets(t, cursor), *next;
+	struct span span;
+	unsigned int n;
+
+	local_bh_disable();
+	span_lock(bs, cursor->pos, &span);
+	n = span_collect(&span, batch, max);
 	line_unlock(span.line);
 	local_bh_enable();
+	cursor->missed |= span.scattered;
 
 	cursor->pos = span.end;
+	if (unlikely(cursor->missed) && ctng_cursor_done(cursor)) {
+		next = rcu_dereference(bs->next);
+		*cursor = (struct ctng_cursor){ .gen = next->gen, .again = true };
+	}
 
 	return n;
 }
@@ -111,7 +161,8 @@ static unsigned int collect_bucket(struct ctng_table *t, struct ctng_cursor *cur
  *	one and the same hash would be left out.
  *
  * A walk sees each entry that is in the table all the time exactly once, also
- * across resizes.
+ * across resizes. If everything is hashed anew meanwhile, it sees each at least
+ * once, and says so in @cursor->again.
  *
  * Context: under rcu_read_lock(); turns BH off for one bucket at a time.
  * Return: number of entries in @batch; zero at the end of the walk.
@@ -140,10 +191,61 @@ u32 ctng_table_position(const struct nf_conn *ct)
 }
 
 /**
+ * ctng_table_rewind() - have a walk come by an entry again
+ * @cursor: where the walk stands; it has just come by the entry.
+ * @ct: the entry, or what was one; the caller has a reference.
+ *
+ * All entries at its position come again. If it was hashed anew meanwhile, all of
+ * the table does.
+ *
+ * Context: any.
+ */
+void ctng_table_rewind(struct ctng_cursor *cursor, const struct nf_conn *ct)
+{
+	u64 hash = READ_ONCE(ctng_stored((struct nf_conn *)ct)->hash[CTNG_HOME_DIR]);
+
+	if (likely(ctng_hash_gen(hash) == cursor->gen))
+		cursor->pos = (u32)hash;
+	else
+		*cursor = (struct ctng_cursor){ .again = true };
+}
+
+#define SAMPLE_MAX	64
+
+/* Looks into one bucket, wherever its entries are; starts to fetch them. */
+static unsigned int sample_bucket(struct ctng_table *t, u64 *slot, unsigned int max)
+{
+	const struct ctng_buckets *bs = rcu_dereference(t->cur);
+	u32 pos = get_random_u32();
+	struct ctng_line *line, *l;
+	unsigned int n = 0;
+	u64 *slotp;
+
+	line = line_of_hash(bs, pos);
+	/* Acquire: who sees the mark sees what the newer line got. */
+	while (smp_load_acquire(&line->ctl) & CTNG_MOVED) {
+		bs = rcu_dereference(bs->next);
+		line = line_of_hash(bs, pos);
+	}
+
+	for (slotp = slot_first(line, &l); slotp && n < max; slotp = slot_next(slotp, &l)) {
+		slot[n] = READ_ONCE(*slotp);
+		if (!slot_is_home(slot[n]))
+			continue;
+		prefetch(slot_conn(slot[n]));
+		prefetch((char *)slot_conn(slot[n]) + 2 * SMP_CACHE_BYTES);
+		n++;
+	}
+
+	return n;
+}
+
+/**
  * ctng_table_sample() - take the entries of a few buckets at random
  * @t: the table.
  * @batch: filled with entries, each with a reference for the caller.
- * @max: room in @batch, and a bound on the buckets looked at.
+ * @max: room in @batch, no more than 64 of which are used, and a bound on the buckets
+ *	looked at.
  *
  * Context: any with rcu_read_lock(); takes no lock.
  * Return: number of entries in @batch.
@@ -151,30 +253,64 @@ u32 ctng_table_position(const struct nf_conn *ct)
 unsigned int ctng_table_sample(struct ctng_table *t, struct nf_conn **batch,
 			       unsigned int max)
 {
-	struct ctng_buckets *bs = rcu_dereference(t->cur);
-	unsigned int n = 0, tries = max, first = get_random_u32() >> bs->shift;
+	unsigned int n = 0, found = 0, i;
+	u64 slot[SAMPLE_MAX];
 	struct nf_conn *ct;
-	struct ctng_line *l;
-	u64 *slotp, slot;
 
-	while (n < max && tries--) {
-		struct ctng_line *head = &bs->line[first++ & (buckets_count(bs) - 1)];
+	max = min_t(unsigned int, max, SAMPLE_MAX);
+	for (i = 0; found < max && i < max; i++)
+		found += sample_bucket(t, slot + found, max - found);
 
-		for (slotp = slot_first(head, &l); slotp; slotp = slot_next(slotp, &l)) {
-			slot = READ_ONCE(*slotp);
-			if (!slot_is_home(slot) || n == max)
-				continue;
-			ct = slot_conn(slot);
-			if (!refcount_inc_not_zero(&ct->ct_general.use))
-				continue;
-			/* typesafe: it may have become another's meanwhile */
-			smp_acquire__after_ctrl_dep();
-			if (nf_ct_is_confirmed(ct) && net_eq(nf_ct_net(ct), t->net))
-				batch[n++] = ct;
-			else
-				nf_ct_put(ct);
-		}
+	for (i = 0; i < found; i++) {
+		ct = slot_conn(slot[i]);
+		if (!refcount_inc_not_zero(&ct->ct_general.use))
+			continue;
+		/* Typesafe: another's by now? Pairs with the release in ctng_conn_publish(). */
+		smp_acquire__after_ctrl_dep();
+		if (nf_ct_is_confirmed(ct) && net_eq(nf_ct_net(ct), t->net))
+			batch[n++] = ct;
+		else
+			nf_ct_put(ct);
 	}
 
 	return n;
+}
+
+/**
+ * ctng_table_stats() - look at the whole table
+ * @t: the table.
+ * @stats: what it is like.
+ *
+ * Context: process, may sleep. Waits for a resize to end.
+ */
+void ctng_table_stats(struct ctng_table *t, struct ctng_table_stats *stats)
+{
+	unsigned int i, used, lines;
+	struct ctng_buckets *bs;
+	struct ctng_line *l;
+	u64 *slotp;
+
+	memset(stats, 0, sizeof(*stats));
+	mutex_lock(&t->resize_mutex);
+	bs = rcu_dereference_protected(t->cur, lockdep_is_held(&t->resize_mutex));
+
+	for (i = 0; i < buckets_count(bs); i++) {
+		used = 0;
+		/* No lock: a line that is there stays, and a slot is one word. */
+		for (slotp = slot_first(&bs->line[i], &l); slotp; slotp = slot_next(slotp, &l))
+			used += !!READ_ONCE(*slotp);
+		for (lines = 1, l = line_next(&bs->line[i]); l; l = line_next(l))
+			lines++;
+
+		stats->with[min_t(unsigned int, used, CTNG_OCCUPANCY - 1)]++;
+		stats->longest = max(stats->longest, lines);
+		stats->bytes += lines * sizeof(*l) + sizeof(*bs->due);
+		if (!(i % 1024))
+			cond_resched();
+	}
+
+	stats->buckets = buckets_count(bs);
+	stats->resizes = t->resizes;
+	stats->rehashes = t->rehashes;
+	mutex_unlock(&t->resize_mutex);
 }

@@ -124,7 +124,7 @@ static void print_age(struct seq_file *s, const struct nf_conn *ct)
 	seq_printf(s, "delta-time=%llu ", div_u64(max_t(s64, age, 0), NSEC_PER_SEC));
 }
 
-static void print_conn(struct seq_file *s, struct nf_conn *ct)
+static void print_conn(struct seq_file *s, struct nf_conn *ct, unsigned int scale)
 {
 	const struct nf_conntrack_l4proto *l4proto;
 	unsigned long status = READ_ONCE(ct->status);
@@ -135,7 +135,7 @@ static void print_conn(struct seq_file *s, struct nf_conn *ct)
 
 	/* While the flow table has it, the time that is left means nothing. */
 	if (!(status & IPS_OFFLOAD))
-		seq_printf(s, "%lu ", nf_ct_expires(ct) / HZ);
+		seq_printf(s, "%u ", max(ctng_time_left(ct, scale), 0) / HZ);
 
 	if (l4proto->print_conntrack)
 		l4proto->print_conntrack(s, ct);
@@ -202,6 +202,7 @@ static void walk_stop(struct seq_file *s, void *v)
 
 static int walk_show(struct seq_file *s, void *v)
 {
+	unsigned int scale = ctng_timeout_scale(ctng_pernet(seq_file_net(s)));
 	const struct walk *walk = v;
 	struct nf_conn *ct;
 	unsigned int i;
@@ -210,7 +211,7 @@ static int walk_show(struct seq_file *s, void *v)
 		ct = walk->batch[i];
 		/* On its way out, or about to be found expired. */
 		if (!nf_ct_is_dying(ct) && !nf_ct_should_gc(ct))
-			print_conn(s, ct);
+			print_conn(s, ct, scale);
 	}
 
 	return 0;

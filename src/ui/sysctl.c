@@ -2,6 +2,7 @@
 /* The sysctls net.netfilter.nf_conntrack_* and net.nf_conntrack_max, as a table. */
 
 #include <linux/limits.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/sysctl.h>
 #include <net/netfilter/nf_conntrack_expect.h>
@@ -22,6 +23,8 @@ enum kind {
 	LIMIT,		/* the whole host's, no less than 0 */
 	LIMIT_FROM_1,	/* the whole host's, no less than 1 */
 	BUCKETS,	/* the whole host's, resizes the tables */
+	OWN_LIMIT,	/* a namespace's own, no more than the host's */
+	THRESHOLD,	/* a number of connections, or CTNG_FOLLOW */
 	LWTUNNEL,	/* the whole host's, kept by the core of netfilter */
 };
 
@@ -32,12 +35,16 @@ enum kind {
  * @data: the variable. One of the first namespace stands for each namespace's
  *	own in the same place; any other is the whole host's, and only the first
  *	namespace can write it.
+ * @own: the variable is in struct ctng_net, @offset bytes from its start.
+ * @offset: see there.
  * @byte: the same for those of a byte.
  * @uint: the same for the others.
  */
 struct knob {
 	const char	*name;
 	enum kind	kind;
+	bool		own;
+	size_t		offset;
 	union {
 		void		*data;
 		u8		*byte;
@@ -59,6 +66,73 @@ static int buckets_handler(CTNG_CTL_TABLE *table, int write, void *buffer,
 	/* A write that holds no number is none. */
 	if (!err && write && slots)
 		err = ctng_size_set(slots);
+
+	return err;
+}
+
+/* Reads or writes @value, between @min and INT_MAX, as sysctls do. */
+static int int_handler(const struct ctl_table *table, int *value, int *min, int write,
+		       void *buffer, size_t *lenp, loff_t *ppos)
+{
+	struct ctl_table copy = *table;
+
+	copy.data = value;
+	copy.extra1 = min;
+	copy.extra2 = NULL;
+
+	return proc_dointvec_minmax(&copy, write, buffer, lenp, ppos);
+}
+
+/*
+ * Shows the limit in force. A namespace may set itself one below the host's; 0
+ * gives that back.
+ */
+static int own_limit_handler(CTNG_CTL_TABLE *table, int write, void *buffer,
+			     size_t *lenp, loff_t *ppos)
+{
+	struct ctng_net *cnet = container_of(table->data, struct ctng_net, limits.max);
+	unsigned int host = READ_ONCE(nf_conntrack_max);
+	int limit = ctng_limit(cnet);
+	int err;
+
+	err = int_handler(table, &limit, SYSCTL_ZERO, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+	if (host && limit > host)
+		return -EINVAL;
+	WRITE_ONCE(cnet->limits.max, limit);
+
+	return 0;
+}
+
+/* A start that is not before the end, and neither of them off, makes no sense. */
+static bool thresholds_sane(unsigned int start, unsigned int end)
+{
+	return !start || !end || start < end;
+}
+
+static int threshold_handler(CTNG_CTL_TABLE *table, int write, void *buffer,
+			     size_t *lenp, loff_t *ppos)
+{
+	static DEFINE_MUTEX(thresholds_mutex); /* one changes at a time */
+	static const int follow = CTNG_FOLLOW;
+	struct ctng_net *cnet = table->extra2;
+	bool is_start = table->data == &cnet->limits.start;
+	int *threshold = table->data, value, old, err;
+
+	value = is_start ? ctng_adaptive_start(cnet) : ctng_adaptive_end(cnet);
+	err = int_handler(table, &value, (int *)&follow, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+
+	mutex_lock(&thresholds_mutex);
+	old = READ_ONCE(*threshold);
+	WRITE_ONCE(*threshold, value);
+	if (!thresholds_sane(ctng_adaptive_start(cnet), ctng_adaptive_end(cnet))) {
+		WRITE_ONCE(*threshold, old);
+		err = -EINVAL;
+	}
+	mutex_unlock(&thresholds_mutex);
 
 	return err;
 }
@@ -110,6 +184,16 @@ static const struct ctl_table kinds[] = {
 		.mode		= 0644,
 		.proc_handler	= buckets_handler,
 	},
+	[OWN_LIMIT] = {
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= own_limit_handler,
+	},
+	[THRESHOLD] = {
+		.maxlen		= sizeof(int),
+		.mode		= 0644,
+		.proc_handler	= threshold_handler,
+	},
 #if defined(CONFIG_LWTUNNEL) && !defined(CTNG_HAVE_LWTUNNEL_SYSCTL)
 	[LWTUNNEL] = {
 		.maxlen		= sizeof(int),
@@ -121,6 +205,9 @@ static const struct ctl_table kinds[] = {
 
 #define CT(_name, _kind, _member)					\
 	{ .name = "nf_conntrack_" _name, .kind = (_kind), .byte = &init_net.ct._member }
+#define OWN(_name, _kind, _member)					\
+	{ .name = "nf_conntrack_" _name, .kind = (_kind),		\
+	  .own = true, .offset = offsetof(struct ctng_net, _member) }
 #define TIMEOUT(_name, _member)						\
 	{ .name = (_name), .kind = SECONDS, .uint = &init_net.ct.nf_ct_proto._member }
 #define TCP_TIMEOUT(_name, _state)					\
@@ -130,14 +217,24 @@ static const struct ctl_table kinds[] = {
 #define DCCP_TIMEOUT(_name, _state)					\
 	TIMEOUT("nf_conntrack_dccp_timeout_" _name, dccp.dccp_timeout[CT_DCCP_##_state])
 
+/* What nf_conntrack_max is in all namespaces but the first. */
+static const struct knob own_max = OWN("max", OWN_LIMIT, limits.max);
+
+#define KNOB_MAX	0
+
 static const struct knob knobs[] = {
 	{ .name = "nf_conntrack_max", .kind = LIMIT, .uint = &nf_conntrack_max },
 	{ .name = "nf_conntrack_buckets", .kind = BUCKETS, .uint = &nf_conntrack_htable_size },
 	{ .name = "nf_conntrack_expect_max", .kind = LIMIT_FROM_1, .uint = &nf_ct_expect_max },
-	{ .name = "nf_conntrack_count", .kind = COUNT },
+	OWN("count", COUNT, abi.count),
 #if defined(CONFIG_LWTUNNEL) && !defined(CTNG_HAVE_LWTUNNEL_SYSCTL)
 	{ .name = "nf_hooks_lwtunnel", .kind = LWTUNNEL },
 #endif
+
+	OWN("adaptive_start", THRESHOLD, limits.start),
+	OWN("adaptive_end", THRESHOLD, limits.end),
+	OWN("adaptive_floor", SECONDS, limits.floor),
+	OWN("evict_established", SWITCH, limits.evict_assured),
 
 	CT("acct", SWITCH, sysctl_acct),
 	CT("checksum", SWITCH, sysctl_checksum),
@@ -199,8 +296,10 @@ static void knob_fill(struct ctl_table *entry, const struct knob *knob, struct n
 	*entry = kinds[knob->kind];
 	entry->procname = knob->name;
 
-	if (knob->kind == COUNT) {
-		entry->data = &ctng_pernet(net)->abi.count;
+	if (knob->own) {
+		entry->data = (void *)ctng_pernet(net) + knob->offset;
+		if (knob->kind == THRESHOLD)
+			entry->extra2 = ctng_pernet(net);
 	} else if (knob->data >= first && knob->data < first + sizeof(init_net)) {
 		entry->data = (void *)net + (knob->data - first);
 	} else if (knob->data) {
@@ -229,7 +328,8 @@ int __net_init ctng_sysctl_init_net(struct net *net)
 		return -ENOMEM;
 
 	for (i = 0; i < ARRAY_SIZE(knobs); i++)
-		knob_fill(&table[i], &knobs[i], net);
+		knob_fill(&table[i], net_eq(net, &init_net) || i != KNOB_MAX ?
+				     &knobs[i] : &own_max, net);
 
 	header = register_net_sysctl_sz(net, "net/netfilter", table, ARRAY_SIZE(knobs));
 	if (!header) {
@@ -268,7 +368,7 @@ static struct ctl_table_header *old_header;
  */
 int __init ctng_sysctl_init(void)
 {
-	knob_fill(&old_table[0], &knobs[0], &init_net);
+	knob_fill(&old_table[0], &knobs[KNOB_MAX], &init_net);
 	old_header = register_net_sysctl_sz(&init_net, "net", old_table, 1);
 
 	return old_header ? 0 : -ENOMEM;

@@ -18,12 +18,15 @@ static bool __net_init proc_init_net(struct net *net)
 			       sizeof(struct seq_net_private)) &&
 	       proc_create_net("nf_conntrack", 0444, net->proc_net_stat,
 			       &ctng_proc_stat_ops,
-			       sizeof(struct seq_net_private));
+			       sizeof(struct seq_net_private)) &&
+	       proc_create_net_single("nf_conntrack_ng", 0440, net->proc_net_stat,
+				      ctng_proc_summary, NULL);
 }
 
 /* Also after a proc_init_net() that came half way: a file not there is no error. */
 static void proc_exit_net(struct net *net)
 {
+	remove_proc_subtree("nf_conntrack_ng", net->proc_net_stat);
 	remove_proc_subtree("nf_conntrack", net->proc_net_stat);
 	remove_proc_subtree("nf_conntrack_expect", net->proc_net);
 	remove_proc_subtree("nf_conntrack", net->proc_net);

@@ -35,5 +35,6 @@ extern const struct seq_operations ctng_proc_expect_ops;
 extern const struct seq_operations ctng_proc_stat_ops;
 extern const struct seq_operations ctng_proc_conntrack_ops;
 extern const unsigned int ctng_proc_conntrack_state_size;
+int ctng_proc_summary(struct seq_file *s, void *v);
 
 #endif /* CTNG_UI_H */

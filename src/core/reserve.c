@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * NAT asks whether a tuple is free, takes it, and some time later the connection is
+ * confirmed with it. Two CPUs that do so at once for two connections would both be
+ * told that it is free, and the one that is confirmed last would lose its packet.
+ * So the answer is a reservation, for about as long as a packet is under way.
+ *
+ * A reservation is one word, in a small array where newer ones overwrite older ones:
+ * forgetting one costs no more than there being none. Nobody gives one back; that of
+ * a packet that was dropped runs out.
+ */
+
+#include <linux/jhash.h>
+#include <net/netfilter/nf_conntrack_zones.h>
+
+#include "../net.h"
+#include "../table/hash.h"
+
+/* How long, in jiffies: two ticks at least. */
+#define RESERVED_FOR	2
+
+/* The word: hash of the tuple (32 bits), of its owner's original tuple (16), time (16). */
+static u64 reservation(u32 tuple, u32 owner)
+{
+	return (u64)tuple << 32 | (owner & 0xffff) << 16 | (u16)jiffies;
+}
+
+static bool is_same_owner(u64 a, u64 b)
+{
+	return (u32)a >> 16 == (u32)b >> 16;
+}
+
+static bool is_valid(u64 old, u64 new)
+{
+	return old && old >> 32 == new >> 32 && (u16)((u16)new - (u16)old) <= RESERVED_FOR;
+}
+
+/* Unlike the table's, the hash tells a tuple from its mirror image. */
+static u32 hash_of(const struct nf_conntrack_tuple *tuple, u16 zone, u32 seed)
+{
+	return jhash(tuple, offsetof(struct nf_conntrack_tuple, dst.dir), seed ^ zone);
+}
+
+/**
+ * ctng_reserve() - take a tuple that no confirmed connection has
+ * @tuple: the reply tuple that the connection would get.
+ * @ct: the connection, unconfirmed. Others with the same original tuple are the same
+ *	flow, whose packets race, and may have the same one.
+ *
+ * Context: any.
+ * Return: false if another connection is about to be confirmed with it.
+ */
+bool ctng_reserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn *ct)
+{
+	struct ctng_net *cnet = ctng_pernet(nf_ct_net(ct));
+	u16 zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_ORIGINAL);
+	u32 seed = cnet->reserved_seed;
+	u32 hash = hash_of(tuple, zone, seed);
+	atomic64_t *slot = &cnet->reserved->slot[hash >> (32 - CTNG_RESERVED_BITS)];
+	u64 old = atomic64_read(slot), new;
+
+	new = reservation(hash, hash_of(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), zone, seed));
+	if (is_valid(old, new) && !is_same_owner(old, new))
+		return false;
+
+	/* Full ordering: of two that race for a tuple, one fails here and looks again. */
+	if (atomic64_cmpxchg(slot, old, new) == old)
+		return true;
+
+	old = atomic64_read(slot);
+
+	return !is_valid(old, new) || is_same_owner(old, new);
+}
