@@ -131,7 +131,7 @@ static int parse_dir_zone(const struct nlattr *attr, enum ip_conntrack_dir dir,
 			  struct nf_conntrack_zone *zone, struct netlink_ext_ack *extack)
 {
 	if (!zone || zone->id != NF_CT_DEFAULT_ZONE_ID) {
-		NL_SET_ERR_MSG_ATTR(extack, attr, "No zone is possible here, or there is one already");
+		NL_SET_ERR_MSG_ATTR(extack, attr, "There is a zone already, or none is possible");
 		return -EINVAL;
 	}
 
