@@ -7,8 +7,12 @@ reference := $(patsubst /usr/src/linux-headers-%/Module.symvers,%, \
 	$(wildcard /usr/src/linux-headers-6.1.0-*/Module.symvers \
 		   /usr/src/linux-headers-6.12.*+deb12-*/Module.symvers))
 running := $(shell uname -r)
-headers = $(firstword $(wildcard $(addsuffix /Makefile,/lib/modules/$(1)/build \
-						       /usr/src/linux-headers-$(1))))
+# A tree of one's own, configured and built: make KDIR=/path/to/linux [ARCH=um]
+ifdef KDIR
+override KVER := $(or $(file <$(KDIR)/include/config/kernel.release),$(error $(KDIR) is not built))
+endif
+headers = $(firstword $(wildcard $(if $(KDIR),$(KDIR)/Makefile,$(addsuffix /Makefile,\
+		/lib/modules/$(1)/build /usr/src/linux-headers-$(1)))))
 
 # What to build for: the running kernel if its headers are here, else the reference kernels;
 # to choose others: make KVER=6.1.0-42-amd64, or several in quotes, or KVER=all
@@ -62,6 +66,12 @@ testmodules-%:
 	@tools/mirror build/$*
 	@+$(call kbuild,$*,build/$*/selftests/kmod) modules
 	@$(call drop_debug,build/$*/selftests/kmod)
+
+# The benchmark's module, for the kernel's own nf_conntrack as well as ours
+benchmodule-%:
+	@tools/mirror build/$*
+	@+$(call kbuild,$*,build/$*/tools/bench/kmod) modules
+	@$(call drop_debug,build/$*/tools/bench/kmod)
 
 check: setup	## all tests, in VMs; some of them: make check TESTS="test_tcp nat"
 	@selftests/check $(TESTS)
