@@ -39,7 +39,9 @@ static const u8 ext_size[] = {
 	[NF_CT_EXT_TIMEOUT]	= sizeof(struct nf_conn_timeout),
 	[NF_CT_EXT_LABELS]	= sizeof(struct nf_conn_labels),
 	[NF_CT_EXT_SYNPROXY]	= sizeof(struct nf_conn_synproxy),
+#if IS_ENABLED(CONFIG_NET_ACT_CT)
 	[NF_CT_EXT_ACT_CT]	= sizeof(struct nf_conn_act_ct_ext),
+#endif
 };
 
 /* The largest block there can be. Offsets and the length are bytes in a u8. */
@@ -54,7 +56,9 @@ struct ext_all {
 	struct nf_conn_timeout		timeout __aligned(EXT_ALIGN);
 	struct nf_conn_labels		labels __aligned(EXT_ALIGN);
 	struct nf_conn_synproxy		synproxy __aligned(EXT_ALIGN);
+#if IS_ENABLED(CONFIG_NET_ACT_CT)
 	struct nf_conn_act_ct_ext	act_ct __aligned(EXT_ALIGN);
+#endif
 };
 
 static_assert(ARRAY_SIZE(ext_size) == NF_CT_EXT_NUM);

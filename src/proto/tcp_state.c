@@ -36,6 +36,8 @@
  * [8] A new SYN may cut TIME-WAIT short (3.6.1; RFC 6191), from either end. After CLOSE
  *     there is nothing left to protect, but only the client may start.
  */
+#undef SS	/* registers, in the headers of User Mode Linux */
+#undef ES
 enum {
 	SS = TCP_CONNTRACK_SYN_SENT,
 	SR = TCP_CONNTRACK_SYN_RECV,

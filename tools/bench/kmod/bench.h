@@ -70,6 +70,7 @@ struct bench_pkt bench_open_pkt(u32 flow, unsigned int step);
 struct bench_pkt bench_close_pkt(u32 flow, unsigned int step);
 
 /* rows.c */
+void bench_mark(void);
 int bench_row(struct bench *b, struct seq_file *out, const char *row, u32 first, u32 count,
 	      u32 passes);
 

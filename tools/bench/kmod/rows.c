@@ -289,6 +289,28 @@ static int row_churn(struct bench *b, struct seq_file *out, u32 first, u32 count
 	return err;
 }
 
+/**
+ * bench_mark() - where a debugger knows that a packet begins and ends
+ */
+noinline void bench_mark(void)
+{
+	barrier();
+}
+
+/* A single packet of an established flow, for who counts its instructions one by one. */
+static int row_step(struct bench *b, u32 flow)
+{
+	rcu_read_lock();
+	local_bh_disable();
+	bench_mark();
+	op_hit(b, flow);
+	bench_mark();
+	local_bh_enable();
+	rcu_read_unlock();
+
+	return 0;
+}
+
 static int iter_all(struct nf_conn *ct, void *data)
 {
 	return 1;
@@ -315,7 +337,8 @@ static int row_flush(struct bench *b, struct seq_file *out)
  * @b: the benchmark.
  * @out: for the result.
  * @row: new: the first packet of each flow; reply: the next two; hit: packets of
- *	established flows, @passes for each, in random order; miss: packets
+ *	established flows, @passes for each, in random order; step: one of
+ *	these, between two calls of bench_mark(); miss: packets
  *	that belong to no connection; churn: connections from SYN to the end;
  *	flush: remove all connections, whatever the class.
  * @first: number of the first flow.
@@ -338,6 +361,8 @@ int bench_row(struct bench *b, struct seq_file *out, const char *row, u32 first,
 		err = row_hit(b, out, first, count, passes);
 	else if (!strcmp(row, "new"))
 		err = row_once(b, out, op_new, first, count);
+	else if (!strcmp(row, "step"))
+		err = row_step(b, first);
 	else if (!strcmp(row, "reply"))
 		err = row_once(b, out, op_reply, first, count);
 	else if (b->class->l4num != IPPROTO_TCP)
