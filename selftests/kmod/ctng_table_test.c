@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/prandom.h>
 
+#include "find.c"
 #include "table.c"
 #include "resize.c"
 #include "due.c"

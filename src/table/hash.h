@@ -38,14 +38,25 @@ static inline u64 ctng_hash_final(u32 a, u32 b, u32 c, u16 gen)
 	return (u64)(b & 0xffff0000) << 32 | (u64)gen << CTNG_HASH_GEN_SHIFT | c;
 }
 
+/* Any order does, as long as it is one. */
+static inline bool ctng_addr_after(const union nf_inet_addr *x, const union nf_inet_addr *y)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(x->all); i++)
+		if (x->all[i] != y->all[i])
+			return x->all[i] > y->all[i];
+
+	return false;
+}
+
 static inline u64 ctng_hash_v6(const struct nf_conntrack_tuple *t, u16 sport,
 			       u16 dport, u32 iv, u16 gen)
 {
 	const union nf_inet_addr *lo = &t->src.u3, *hi = &t->dst.u3;
-	int order = memcmp(lo, hi, sizeof(*lo));
 	u32 a, b, c;
 
-	if (order > 0 || (!order && sport > dport)) {
+	if (nf_inet_addr_cmp(lo, hi) ? sport > dport : ctng_addr_after(lo, hi)) {
 		swap(lo, hi);
 		swap(sport, dport);
 	}
@@ -81,7 +92,7 @@ static inline u64 ctng_hash(const struct nf_conntrack_tuple *t, u16 zone,
 	u32 iv = JHASH_INITVAL + seed + ((u32)t->dst.protonum << 16 ^ zone);
 	u16 sport = (__force u16)t->src.u.all;
 	u16 dport = (__force u16)t->dst.u.all;
-	u32 lo, hi;
+	u64 src, dst, lo, hi;
 
 	if (ctng_hash_by_id(t->dst.protonum))
 		dport = sport;
@@ -89,15 +100,14 @@ static inline u64 ctng_hash(const struct nf_conntrack_tuple *t, u16 zone,
 	if (t->src.l3num != NFPROTO_IPV4)
 		return ctng_hash_v6(t, sport, dport, iv, gen);
 
-	lo = (__force u32)t->src.u3.ip;
-	hi = (__force u32)t->dst.u3.ip;
-	if (lo > hi || (lo == hi && sport > dport)) {
-		swap(lo, hi);
-		swap(sport, dport);
-	}
+	/* Address and port in one word: the least and the greatest take no branch. */
+	src = (u64)(__force u32)t->src.u3.ip << 16 | sport;
+	dst = (u64)(__force u32)t->dst.u3.ip << 16 | dport;
+	lo = min(src, dst);
+	hi = max(src, dst);
 
-	return ctng_hash_final(iv + lo, iv + hi,
-			       iv + ((u32)sport << 16 | dport), gen);
+	return ctng_hash_final(iv + (u32)(lo >> 16), iv + (u32)(hi >> 16),
+			       iv + ((u32)(u16)lo << 16 | (u16)hi), gen);
 }
 
 #endif /* CTNG_HASH_H */

@@ -1,176 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Look-up, insertion and removal in the connection table. */
+/* Insertion and removal in the connection table. */
 
 #include <linux/jiffies.h>
-#include <linux/prefetch.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "table.h"
 #include "bucket.h"
+#include "find.h"
 #include "resize.h"
-
-/* One tuple looked for; @zone in the direction of the entry's matching tuple. */
-struct ctng_key {
-	const struct nf_conntrack_tuple		*tuple;
-	const struct nf_conntrack_zone		*zone;
-};
-
-static bool key_is_own_mirror(const struct ctng_key *key)
-{
-	const struct nf_conntrack_tuple *t = key->tuple;
-
-	return t->src.u.all == t->dst.u.all &&
-	       nf_inet_addr_cmp(&t->src.u3, &t->dst.u3);
-}
-
-static bool key_matches(const struct ctng_key *key, const struct nf_conn *ct,
-			enum ip_conntrack_dir dir)
-{
-	return nf_ct_tuple_equal(key->tuple, nf_ct_tuple(ct, dir)) &&
-	       nf_ct_zone_equal(ct, key->zone, dir);
-}
-
-/*
- * Which tuple of @ct is the one looked for: a direction, or IP_CT_DIR_MAX.
- * Where both are, the packet counts as a reply, as with the in-tree module.
- */
-static enum ip_conntrack_dir key_dir(const struct ctng_key *key,
-				     const struct nf_conn *ct, unsigned int dirs)
-{
-	if (dirs & BIT(IP_CT_DIR_ORIGINAL) &&
-	    key_matches(key, ct, IP_CT_DIR_ORIGINAL)) {
-		if (unlikely(key_is_own_mirror(key)) &&
-		    dirs & BIT(IP_CT_DIR_REPLY) &&
-		    key_matches(key, ct, IP_CT_DIR_REPLY))
-			return IP_CT_DIR_REPLY;
-		return IP_CT_DIR_ORIGINAL;
-	}
-
-	if (dirs & BIT(IP_CT_DIR_REPLY) && key_matches(key, ct, IP_CT_DIR_REPLY))
-		return IP_CT_DIR_REPLY;
-
-	return IP_CT_DIR_MAX;
-}
-
-static void prefetch_conn(const struct nf_conn *ct)
-{
-	const char *line = (const char *)ct;
-
-	prefetch(line + SMP_CACHE_BYTES);
-	prefetch(line + 2 * SMP_CACHE_BYTES);
-	prefetch(line + 3 * SMP_CACHE_BYTES);
-}
-
-/*
- * Takes a reference to the entry in @slot if it is the one looked for. The slab
- * is typesafe: what a slot pointed to may have been freed, and made into
- * another connection, at any time before the reference is ours. So: match,
- * take the reference if there is still one, match again.
- */
-static struct nf_conntrack_tuple_hash *
-slot_get(u64 slot, const struct ctng_key *key, const struct net *net)
-{
-	struct nf_conn *ct = slot_conn(slot);
-	unsigned int dirs = slot_dirs(slot);
-	enum ip_conntrack_dir dir;
-
-	prefetch_conn(ct);
-
-	dir = key_dir(key, ct, dirs);
-	if (dir == IP_CT_DIR_MAX)
-		return NULL;
-
-	if (!refcount_inc_not_zero(&ct->ct_general.use))
-		return NULL;
-
-	/* Pairs with the release of the count in ctng_conn_publish(), in src/core/conn.c. */
-	smp_acquire__after_ctrl_dep();
-
-	dir = key_dir(key, ct, dirs);
-	if (likely(dir != IP_CT_DIR_MAX && nf_ct_is_confirmed(ct) &&
-		   net_eq(net, nf_ct_net(ct))))
-		return &ct->tuplehash[dir];
-
-	nf_ct_put(ct);
-
-	return NULL;
-}
-
-static struct nf_conntrack_tuple_hash *
-buckets_find(const struct ctng_buckets *bs, u64 hash, const struct ctng_key *key,
-	     const struct net *net)
-{
-	struct nf_conntrack_tuple_hash *h;
-	struct ctng_line *l;
-	u64 *slotp, slot;
-
-	for (slotp = slot_first(line_of_hash(bs, hash), &l); slotp; slotp = slot_next(slotp, &l)) {
-		slot = READ_ONCE(*slotp);
-		if (ctng_hash_tag(slot) != ctng_hash_tag(hash) || !slot)
-			continue;
-
-		h = slot_get(slot, key, net);
-		if (h)
-			return h;
-	}
-
-	return NULL;
-}
-
-static struct nf_conntrack_tuple_hash *
-table_find(const struct ctng_table *t, const struct ctng_key *key, u16 zone_id)
-{
-	const struct ctng_buckets *bs = rcu_dereference(t->cur);
-	struct nf_conntrack_tuple_hash *h;
-
-	for (;;) {
-		h = buckets_find(bs, ctng_hash(key->tuple, zone_id, bs->seed, bs->gen),
-				 key, t->net);
-		if (likely(h))
-			return h;
-
-		/*
-		 * A move stores the entry in the newer line first, then clears
-		 * the older slot with release: who saw the latter sees the
-		 * former, and the newer buckets themselves.
-		 */
-		smp_rmb();
-		bs = rcu_dereference(bs->next);
-		if (likely(!bs))
-			return NULL;
-	}
-}
-
-/**
- * ctng_table_find_get() - find the connection that a tuple belongs to
- * @t: the table.
- * @zone: zone of the packet.
- * @tuple: the tuple; dst.dir does not count.
- *
- * An entry that is in the table all the time is found, also during a resize.
- * It may have expired, or be dying: that is for the caller to judge.
- *
- * Context: under rcu_read_lock().
- * Return: the matching tuple of the entry, with a reference for the caller;
- * NULL if there is none.
- */
-struct nf_conntrack_tuple_hash *
-ctng_table_find_get(struct ctng_table *t, const struct nf_conntrack_zone *zone,
-		    const struct nf_conntrack_tuple *tuple)
-{
-	const struct ctng_key key = { .tuple = tuple, .zone = zone };
-	u16 orig = nf_ct_zone_id(zone, IP_CT_DIR_ORIGINAL);
-	u16 reply = nf_ct_zone_id(zone, IP_CT_DIR_REPLY);
-	struct nf_conntrack_tuple_hash *h;
-
-	h = table_find(t, &key, orig);
-	if (!h && unlikely(orig != reply))
-		h = table_find(t, &key, reply);
-
-	return h;
-}
 
 /* The buckets, and in them the line, where a hash is to be changed now. */
 struct place {
@@ -501,19 +340,25 @@ bool ctng_table_remove(struct ctng_table *t, struct nf_conn *ct)
  * @t: the table.
  * @ct: an entry of it, its new timeout already stored.
  *
- * Not needed when a timeout moves back: the bucket's deadline is a bound.
+ * Not needed when a timeout moves back, as the bucket's deadline is a bound; nor
+ * when it is farther than CTNG_DUE_HORIZON, within which every bucket is looked at.
  *
  * Context: any with rcu_read_lock(); turns BH off itself.
  */
 void ctng_table_hasten(struct ctng_table *t, struct nf_conn *ct)
 {
-	struct places p;
+	struct place home;
 
 	local_bh_disable();
-	places_lock(t, ct, &p);
-	due_lower(p.dir[CTNG_HOME_DIR].bs, p.dir[CTNG_HOME_DIR].hash,
-		  READ_ONCE(ct->timeout));
-	places_unlock(&p);
+	for (;;) {
+		home = place_of(t, ct, CTNG_HOME_DIR);
+		line_lock(home.line);
+		if (likely(!(home.line->ctl & CTNG_MOVED)))
+			break;
+		line_unlock(home.line);
+	}
+	due_lower(home.bs, home.hash, READ_ONCE(ct->timeout));
+	line_unlock(home.line);
 	local_bh_enable();
 }
 
