@@ -114,8 +114,11 @@ static bool soon_enough(u32 next, u32 deadline)
  */
 void ctng_expire_arm(struct ctng_net *cnet, u32 deadline)
 {
+	u32 horizon = nfct_time_stamp + CTNG_DUE_HORIZON;
 	s32 delay;
 
+	if ((s32)(deadline - horizon) > 0)
+		deadline = horizon;
 	if (soon_enough(READ_ONCE(cnet->expire_next), deadline))
 		return;
 

@@ -9,7 +9,7 @@
 #include "conn.h"
 #include "status.h"
 
-/* Stores a deadline. The table has to know when it is an earlier one. */
+/* Stores a deadline. The table has to know when it is an earlier one, and near. */
 static void set_deadline(struct nf_conn *ct, u32 deadline)
 {
 	u32 old = READ_ONCE(ct->timeout);
@@ -19,7 +19,8 @@ static void set_deadline(struct nf_conn *ct, u32 deadline)
 		return;
 
 	WRITE_ONCE(ct->timeout, deadline);
-	if (likely((s32)(deadline - old) > 0))
+	if (likely((s32)(deadline - old) > 0 ||
+		   (s32)(deadline - nfct_time_stamp) >= CTNG_DUE_HORIZON))
 		return;
 
 	cnet = ctng_pernet(nf_ct_net(ct));

@@ -90,7 +90,8 @@ static inline void line_lock(struct ctng_line *line)
 
 static inline void line_unlock(struct ctng_line *line)
 {
-	bit_spin_unlock(CTNG_LOCK_BIT, &line->ctl);
+	/* The lock protects the other bits: no need for an atomic operation. */
+	__bit_spin_unlock(CTNG_LOCK_BIT, &line->ctl);
 }
 
 /* Under RCU or the head's lock. */

@@ -9,7 +9,7 @@
  * that moves its connection's timeout back does not touch it; then the look
  * sets it right. It is not too late either: see ctng_table_hasten(). Others who
  * write ct->timeout (the flow table does) tell nobody, so no bucket is left
- * without a look for longer than DUE_HORIZON.
+ * without a look for longer than CTNG_DUE_HORIZON.
  */
 
 #include <linux/sched.h>
@@ -18,7 +18,6 @@
 #include "bucket.h"
 
 #define DUE_BATCH	32
-#define DUE_HORIZON	(600 * HZ)
 
 /* Zero says that there is no deadline, so no deadline is zero. */
 static u32 due_encode(u32 when)
@@ -40,7 +39,7 @@ static u32 due_min(u32 due, u32 when)
 
 static u32 due_bound(u32 when)
 {
-	u32 horizon = nfct_time_stamp + DUE_HORIZON;
+	u32 horizon = nfct_time_stamp + CTNG_DUE_HORIZON;
 
 	return due_before(when, horizon) ? when : horizon;
 }

@@ -49,6 +49,13 @@ struct ctng_table {
 	struct work_struct		resize_work;
 };
 
+/*
+ * No bucket with entries goes longer without a look for what expired. Less than the 300
+ * seconds that TCP waits for an acknowledgment: a connection that sends and gets
+ * acknowledged moves between that and days with every other packet.
+ */
+#define CTNG_DUE_HORIZON	(240 * HZ)
+
 /* What ctng_table_init() and ctng_table_resize() give at most. */
 #define CTNG_TABLE_MAX_SLOTS	BIT(30)
 
