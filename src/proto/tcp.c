@@ -6,6 +6,7 @@
 #include <net/netfilter/nf_conntrack_ecache.h>
 #include <net/netfilter/nf_conntrack_seqadj.h>
 #include <net/netfilter/nf_conntrack_synproxy.h>
+#include <net/netfilter/nf_conntrack_timeout.h>
 #include <net/tcp.h>
 
 #include "compat.h"
@@ -285,7 +286,7 @@ static enum ctng_fate tcp_packet(struct nf_conn *ct, struct ctng_pkt *pkt)
 	if (!nf_ct_is_confirmed(ct) && !start(ct, pkt, &seg))
 		return CTNG_INVALID;
 
-	timeouts = ctng_proto_timeouts(&ctng_proto_tcp, ct);
+	timeouts = nf_ct_timeout_lookup(ct) ?: nf_tcp_pernet(pkt->state->net)->timeouts;
 
 	spin_lock_bh(&ct->lock);
 	step(ct, &seg, timeouts, &out);

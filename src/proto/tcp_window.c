@@ -3,6 +3,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <net/tcp.h>
+#include <asm/unaligned.h>
 
 #include "tcp.h"
 
@@ -81,6 +82,15 @@ void ctng_tcp_read_options(struct ip_ct_tcp_state *side, const struct tcp_seg *s
 			side->flags |= IP_CT_TCP_FLAG_WINDOW_SCALE;
 		}
 	}
+}
+
+/* A timestamp and nothing else, laid out as RFC 7323, A, says: what nearly all segments have. */
+static bool only_timestamp(const struct tcp_seg *seg)
+{
+	const u32 head = TCPOPT_NOP << 24 | TCPOPT_NOP << 16 | TCPOPT_TIMESTAMP << 8 |
+			 TCPOLEN_TIMESTAMP;
+
+	return seg->opt_len == TCPOLEN_TSTAMP_ALIGNED && get_unaligned_be32(seg->opt) == head;
 }
 
 /* The largest number that is acknowledged, selectively (RFC 2018, 3) or not. */
@@ -297,7 +307,7 @@ struct tcp_fit ctng_tcp_window_check(struct ip_ct_tcp *tcp,
 	};
 
 	/* Only who offered SACK gets it. */
-	if (rcv->flags & IP_CT_TCP_FLAG_SACK_PERM)
+	if (rcv->flags & IP_CT_TCP_FLAG_SACK_PERM && seg->opt_len && !only_timestamp(seg))
 		span.sack = highest_ack(seg) - ack_offset;
 
 	if (restarts(tcp, seg)) {
