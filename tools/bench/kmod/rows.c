@@ -311,23 +311,44 @@ static int row_step(struct bench *b, u32 flow)
 	return 0;
 }
 
+/* Times a walk over the table, which asks about one connection after the other. */
+struct flush {
+	struct timing	timing;
+	u64		start;
+	u32		seen;
+};
+
 static int iter_all(struct nf_conn *ct, void *data)
 {
+	struct flush *f = data;
+	struct timing *t = &f->timing;
+	u64 now;
+
+	if (++f->seen % BATCH == 0 && f->seen / BATCH <= t->ops / BATCH) {
+		now = ktime_get_ns();
+		t->batch[t->batches++] = now - f->start;
+		f->start = now;
+	}
+
 	return 1;
 }
 
 static int row_flush(struct bench *b, struct seq_file *out)
 {
-	struct nf_ct_iter_data data = { .net = b->net };
-	u32 count = nf_conntrack_count(b->net);
-	u64 start = ktime_get_ns();
+	struct flush f = {};
+	struct nf_ct_iter_data data = { .net = b->net, .data = &f };
+	u64 start;
 
+	if (timing_init(&f.timing, max(nf_conntrack_count(b->net), 1U)))
+		return -ENOMEM;
+
+	start = ktime_get_ns();
+	f.start = start;
 	nf_ct_iterate_cleanup_net(iter_all, &data);
-	start = ktime_get_ns() - start;
+	f.timing.sum = ktime_get_ns() - start;
 	if (nf_conntrack_count(b->net))
 		b->errors++;
-	seq_printf(out, "mean=%llu ops=%u errors=%u\n", div_u64(start, max(count, 1U)), count,
-		   b->errors);
+	timing_show(&f.timing, b, out);
 
 	return 0;
 }
