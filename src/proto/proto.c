@@ -7,8 +7,7 @@
 #include "gre.h"
 #include "proto.h"
 
-/* Every number without an entry belongs to the generic tracker. */
-static const struct ctng_proto *const protocols[] = {
+const struct ctng_proto *const ctng_protos[CTNG_PROTOS] = {
 	[IPPROTO_ICMP]		= &ctng_proto_icmp,
 	[IPPROTO_TCP]		= &ctng_proto_tcp,
 	[IPPROTO_UDP]		= &ctng_proto_udp,
@@ -18,21 +17,6 @@ static const struct ctng_proto *const protocols[] = {
 	[IPPROTO_SCTP]		= &ctng_proto_sctp,
 	[IPPROTO_UDPLITE]	= &ctng_proto_udplite,
 };
-
-/**
- * ctng_proto_find() - look a protocol up
- * @l4num: its number.
- *
- * Context: any.
- * Return: the protocol; the generic one if nobody knows the number.
- */
-const struct ctng_proto *ctng_proto_find(u8 l4num)
-{
-	if (l4num < ARRAY_SIZE(protocols) && protocols[l4num])
-		return protocols[l4num];
-
-	return &ctng_proto_generic;
-}
 
 /**
  * nf_ct_l4proto_find() - look a protocol's descriptor up
@@ -104,9 +88,9 @@ void ctng_proto_init_net(struct net *net)
 
 	ctng_proto_generic.init_net(net);
 
-	for (i = 0; i < ARRAY_SIZE(protocols); i++) {
-		if (protocols[i] && protocols[i]->init_net)
-			protocols[i]->init_net(net);
+	for (i = 0; i < ARRAY_SIZE(ctng_protos); i++) {
+		if (ctng_protos[i] && ctng_protos[i]->init_net)
+			ctng_protos[i]->init_net(net);
 	}
 }
 

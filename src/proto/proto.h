@@ -62,7 +62,25 @@ extern const struct ctng_proto ctng_proto_sctp;
 extern const struct ctng_proto ctng_proto_dccp;
 extern const struct ctng_proto ctng_proto_generic;
 
-const struct ctng_proto *ctng_proto_find(u8 l4num);
+/* By number; every number without an entry belongs to the generic tracker. */
+#define CTNG_PROTOS	(IPPROTO_UDPLITE + 1)
+extern const struct ctng_proto *const ctng_protos[CTNG_PROTOS];
+
+/**
+ * ctng_proto_find() - look a protocol up
+ * @l4num: its number.
+ *
+ * Context: any.
+ * Return: the protocol; the generic one if nobody knows the number.
+ */
+static inline const struct ctng_proto *ctng_proto_find(u8 l4num)
+{
+	if (likely(l4num < CTNG_PROTOS && ctng_protos[l4num]))
+		return ctng_protos[l4num];
+
+	return &ctng_proto_generic;
+}
+
 unsigned int *ctng_proto_timeouts(const struct ctng_proto *proto,
 				  const struct nf_conn *ct);
 void ctng_proto_init_net(struct net *net);

@@ -12,8 +12,8 @@
 #define TUPLE_WORDS	(sizeof(struct nf_conntrack_tuple) / sizeof(u64))
 #define DIR_MASK	((__force u64)cpu_to_be64(0xff))
 
-static bool tuples_equal(const struct nf_conntrack_tuple *a,
-			 const struct nf_conntrack_tuple *b)
+static __always_inline bool tuples_equal(const struct nf_conntrack_tuple *a,
+					 const struct nf_conntrack_tuple *b)
 {
 	const u64 *x = (const u64 *)a, *y = (const u64 *)b;
 	unsigned int last = TUPLE_WORDS - 1, i;
@@ -37,8 +37,9 @@ static bool key_is_own_mirror(const struct ctng_key *key)
 	       nf_inet_addr_cmp(&t->src.u3, &t->dst.u3);
 }
 
-static bool key_matches(const struct ctng_key *key, const struct nf_conn *ct,
-			enum ip_conntrack_dir dir)
+static __always_inline bool key_matches(const struct ctng_key *key,
+					const struct nf_conn *ct,
+					enum ip_conntrack_dir dir)
 {
 	return tuples_equal(key->tuple, nf_ct_tuple(ct, dir)) &&
 	       nf_ct_zone_equal(ct, key->zone, dir);
