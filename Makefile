@@ -76,6 +76,9 @@ benchmodule-%:
 check: setup	## all tests, in VMs; some of them: make check TESTS="test_tcp nat"
 	@selftests/check $(TESTS)
 
+bench:		## in-tree against ours: time and instructions; ACCEL=kvm for time in KVM
+	@tools/bench/run $(if $(filter kvm,$(ACCEL)),kvm)
+
 demo: setup	## a router with a stateful policy and NAT, step by step, in a VM
 	@tools/demo/run $(DEMO_KVER)
 
@@ -100,5 +103,5 @@ clean:		## remove what was built
 src/%.o:
 	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
-.PHONY: all help setup modules modules_install uninstall contract testmodules check demo shell \
+.PHONY: all help setup modules modules_install uninstall contract testmodules check bench demo shell \
 	sparse style clean
