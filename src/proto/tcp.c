@@ -118,22 +118,40 @@ static bool is_minor(const struct tcp_fit *fit)
 	       fit->reason == CTNG_R_TCP_ACK_UNDER;
 }
 
-static void step(struct nf_conn *ct, const struct tcp_seg *seg,
-		 const unsigned int *timeouts, struct tcp_outcome *out)
+/* Where a segment leads. Data on an open connection, by far the most, goes straight on. */
+static struct tcp_move move_of(struct nf_conn *ct, const struct tcp_seg *seg,
+			       const struct nf_tcp_net *tn)
 {
-	const struct nf_tcp_net *tn = nf_tcp_pernet(nf_ct_net(ct));
-	struct ip_ct_tcp *tcp = &ct->proto.tcp;
-	struct tcp_view view = {
+	const struct ip_ct_tcp *tcp = &ct->proto.tcp;
+	struct tcp_view view;
+
+	if (likely(tcp->state == TCP_CONNTRACK_ESTABLISHED && seg->kind == TCP_KIND_ACK))
+		return (struct tcp_move) {
+			.way	= TCP_WAY_CHECK,
+			.from	= TCP_CONNTRACK_ESTABLISHED,
+			.to	= TCP_CONNTRACK_ESTABLISHED,
+		};
+
+	view = (struct tcp_view) {
 		.seen_reply = test_bit(IPS_SEEN_REPLY_BIT, &ct->status),
 		.assured = test_bit(IPS_ASSURED_BIT, &ct->status),
 		.synproxy = nfct_synproxy(ct),
 		.any_rst = READ_ONCE(tn->tcp_ignore_invalid_rst),
 	};
+
+	return ctng_tcp_move(tcp, seg, &view);
+}
+
+static void step(struct nf_conn *ct, const struct tcp_seg *seg,
+		 const unsigned int *timeouts, struct tcp_outcome *out)
+{
+	const struct nf_tcp_net *tn = nf_tcp_pernet(nf_ct_net(ct));
+	struct ip_ct_tcp *tcp = &ct->proto.tcp;
 	s32 ack_offset;
 
 	lockdep_assert_held(&ct->lock);
 
-	out->move = ctng_tcp_move(tcp, seg, &view);
+	out->move = move_of(ct, seg, tn);
 	switch (out->move.way) {
 	case TCP_WAY_IGNORE:
 		ctng_tcp_remember(tcp, seg);
@@ -152,7 +170,7 @@ static void step(struct nf_conn *ct, const struct tcp_seg *seg,
 						 READ_ONCE(tn->tcp_be_liberal));
 		if (out->fit.reason != CTNG_R_NONE) {
 			out->move.way = TCP_WAY_NO_FIT;
-			if (view.assured && !is_minor(&out->fit))
+			if (test_bit(IPS_ASSURED_BIT, &ct->status) && !is_minor(&out->fit))
 				doubt(tcp, seg, timeouts, out);
 			return;
 		}

@@ -36,6 +36,7 @@ static bool checksum_bad(const struct ctng_pkt *pkt)
 
 	/* Elsewhere it was checked before, or the packet is the host's own. */
 	return state->hook == NF_INET_PRE_ROUTING &&
+	       pkt->skb->ip_summed != CHECKSUM_UNNECESSARY &&
 	       READ_ONCE(state->net->ct.sysctl_checksum) &&
 	       nf_checksum(pkt->skb, state->hook, pkt->dataoff, IPPROTO_TCP,
 			   pkt->l3num);
