@@ -70,7 +70,8 @@ static int command(struct seq_file *out, char *line)
 	char *words[5], *word;
 	int n = 0;
 
-	while ((word = strsep(&line, " \n")))
+	line = strim(line);
+	while ((word = strsep(&line, " ")))
 		if (*word && n < ARRAY_SIZE(words))
 			words[n++] = word;
 	if (!n)
