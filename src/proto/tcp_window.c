@@ -3,7 +3,6 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <net/tcp.h>
-#include <asm/unaligned.h>
 
 #include "tcp.h"
 
@@ -87,10 +86,9 @@ void ctng_tcp_read_options(struct ip_ct_tcp_state *side, const struct tcp_seg *s
 /* A timestamp and nothing else, laid out as RFC 7323, A, says: what nearly all segments have. */
 static bool only_timestamp(const struct tcp_seg *seg)
 {
-	const u32 head = TCPOPT_NOP << 24 | TCPOPT_NOP << 16 | TCPOPT_TIMESTAMP << 8 |
-			 TCPOLEN_TIMESTAMP;
+	static const u8 head[] = { TCPOPT_NOP, TCPOPT_NOP, TCPOPT_TIMESTAMP, TCPOLEN_TIMESTAMP };
 
-	return seg->opt_len == TCPOLEN_TSTAMP_ALIGNED && get_unaligned_be32(seg->opt) == head;
+	return seg->opt_len == TCPOLEN_TSTAMP_ALIGNED && !memcmp(seg->opt, head, sizeof(head));
 }
 
 /* The largest number that is acknowledged, selectively (RFC 2018, 3) or not. */

@@ -2,7 +2,6 @@
 /* Look-up in the connection table, which takes no lock. */
 
 #include <linux/prefetch.h>
-#include <asm/unaligned.h>
 
 #include "table.h"
 #include "bucket.h"
@@ -12,19 +11,28 @@
 #define TUPLE_WORDS	(sizeof(struct nf_conntrack_tuple) / sizeof(u64))
 #define DIR_MASK	((__force u64)cpu_to_be64(0xff))
 
+static __always_inline u64 tuple_word(const struct nf_conntrack_tuple *t, unsigned int i)
+{
+	u64 word;
+
+	/* one load, though a tuple is aligned to 4 bytes only */
+	memcpy(&word, (const char *)t + i * sizeof(word), sizeof(word));
+
+	return word;
+}
+
 static __always_inline bool tuples_equal(const struct nf_conntrack_tuple *a,
 					 const struct nf_conntrack_tuple *b)
 {
-	const u64 *x = (const u64 *)a, *y = (const u64 *)b;
 	unsigned int last = TUPLE_WORDS - 1, i;
 	u64 diff;
 
 	BUILD_BUG_ON(sizeof(*a) % sizeof(u64));
 	BUILD_BUG_ON(offsetofend(struct nf_conntrack_tuple, dst.dir) != sizeof(*a));
 
-	diff = (get_unaligned(x + last) ^ get_unaligned(y + last)) & ~DIR_MASK;
+	diff = (tuple_word(a, last) ^ tuple_word(b, last)) & ~DIR_MASK;
 	for (i = 0; i < last; i++)
-		diff |= get_unaligned(x + i) ^ get_unaligned(y + i);
+		diff |= tuple_word(a, i) ^ tuple_word(b, i);
 
 	return !diff;
 }
