@@ -307,6 +307,7 @@ static int row_step(struct bench *b, u32 flow)
 	bench_mark();
 	local_bh_enable();
 	rcu_read_unlock();
+	b->round++;
 
 	return 0;
 }
