@@ -3,6 +3,7 @@
 
 #include <linux/spinlock.h>
 
+#include "../expect/expect.h"
 #include "expect.h"
 
 static int create(struct sk_buff *skb, const struct nfnl_info *info,
@@ -40,9 +41,14 @@ static u32 deadline_in(u32 seconds)
 /* Only the timeout can be changed. */
 static void change(struct nf_conntrack_expect *exp, const struct nlattr * const cda[])
 {
-	if (cda[CTA_EXPECT_TIMEOUT])
-		WRITE_ONCE(exp->timeout,
-			   deadline_in(ntohl(nla_get_be32(cda[CTA_EXPECT_TIMEOUT]))));
+	u32 deadline;
+
+	if (!cda[CTA_EXPECT_TIMEOUT])
+		return;
+
+	deadline = deadline_in(ntohl(nla_get_be32(cda[CTA_EXPECT_TIMEOUT])));
+	WRITE_ONCE(exp->timeout, deadline);
+	ctng_expect_due(deadline);
 }
 
 /**
