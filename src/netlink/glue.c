@@ -26,12 +26,14 @@ static int put_conn(struct sk_buff *skb, struct nf_conn *ct)
 	       ctng_nl_put_status(skb, ct) ?:
 	       ctng_nl_put_timeout(skb, ct) ?:
 	       ctng_nl_put_protoinfo(skb, ct, false) ?:
+	       ctng_nl_put_counters(skb, ct, NULL) ?:
+	       ctng_nl_put_timestamp(skb, ct) ?:
 	       ctng_nl_put_helper(skb, ct) ?:
 	       ctng_nl_put_secctx(skb, ct) ?:
 	       ctng_nl_put_master(skb, ct) ?:
 	       ctng_nl_put_seqadj(skb, ct) ?:
 	       ctng_nl_put_synproxy(skb, ct) ?:
-	       ctng_nl_put_mark(skb, ct, false) ?:
+	       ctng_nl_put_mark(skb, ct, true) ?:
 	       ctng_nl_put_labels(skb, ct);
 }
 
