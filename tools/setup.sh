@@ -19,7 +19,7 @@ build_packages=(
 	gcc libc6-dev make bc bison flex libelf-dev kmod dwarves sparse perl cpio xz-utils
 )
 run_packages=(
-	busybox-static iproute2 iptables nftables ipset ipvsadm conntrack nfct curl ncat socat
+	busybox-static iproute2 iptables nftables ipset ipvsadm conntrack conntrackd nfct curl ncat socat
 	iputils-ping traceroute tcpdump ethtool procps python3 python3-scapy python3-pyftpdlib
 )
 # The VMs run the kernels of these headers.

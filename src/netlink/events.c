@@ -8,9 +8,33 @@
  * DESTROY event has got through.
  */
 
+#include <linux/atomic.h>
+#include <linux/module.h>
 #include <net/netfilter/nf_conntrack_ecache.h>
 
 #include "expect.h"
+
+/* What a full buffer costs is counted with the socket, in /proc/net/netlink. */
+static atomic_long_t events_lost;
+
+static int events_lost_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%ld\n", atomic_long_read(&events_lost));
+}
+
+static int events_lost_set(const char *val, const struct kernel_param *kp)
+{
+	return -EPERM;
+}
+
+static const struct kernel_param_ops events_lost_ops = {
+	.set = events_lost_set,
+	.get = events_lost_get,
+};
+
+module_param_cb(events_lost, &events_lost_ops, NULL, 0444);
+__MODULE_PARM_TYPE(events_lost, "long");
+MODULE_PARM_DESC(events_lost, "Events that nobody was told of for want of memory.");
 
 /*
  * Tell of it, or tell the listeners that they miss something.
@@ -20,8 +44,12 @@ static int broadcast(struct net *net, struct sk_buff *msg, u32 portid, u32 group
 {
 	int err;
 
-	if (!msg)
-		return nfnetlink_set_err(net, 0, group, -ENOBUFS) > 0 ? -ENOBUFS : 0;
+	if (!msg) {
+		if (nfnetlink_set_err(net, 0, group, -ENOBUFS) > 0)
+			return -ENOBUFS;
+		atomic_long_inc(&events_lost);
+		return 0;
+	}
 
 	err = nfnetlink_send(msg, net, portid, group, report, GFP_ATOMIC);
 	return err == -ENOBUFS || err == -EAGAIN ? -ENOBUFS : 0;
