@@ -10,6 +10,7 @@
 # Both routers make client's address 10.0.9.9. Which of them is in use is a matter of routes.
 . "$(dirname "$0")/lib.sh"
 
+PATH=$PATH:$(dirname "$0")/../build/vm
 command -v conntrackd >/dev/null || skip_all "no conntrackd"
 modprobe nf_conntrack_netlink || skip_all "no nf_conntrack_netlink"
 

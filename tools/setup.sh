@@ -19,12 +19,13 @@ build_packages=(
 	gcc libc6-dev make bc bison flex libelf-dev kmod dwarves sparse perl cpio xz-utils
 )
 run_packages=(
-	busybox-static iproute2 iptables nftables ipset ipvsadm conntrack conntrackd nfct curl ncat socat
+	busybox-static iproute2 iptables nftables ipset ipvsadm conntrack nfct curl ncat socat
+	libnetfilter-queue1 libnetfilter-cthelper0
 	iputils-ping traceroute tcpdump ethtool procps python3 python3-scapy python3-pyftpdlib
 )
 # The VMs run the kernels of these headers.
 vm_headers=(linux-headers-amd64 linux-headers-6.12-amd64)
-virtiofsd=$(dirname "$0")/../build/vm/virtiofsd
+cache=$(dirname "$0")/../build/vm
 
 die() {
 	echo "setup.sh: $*" >&2
@@ -80,13 +81,27 @@ install_qemu() {
 install_virtiofsd() {
 	local dir
 
-	[ ! -e /usr/lib/qemu/virtiofsd ] && [ ! -e "$virtiofsd" ] || return 0
+	[ ! -e /usr/lib/qemu/virtiofsd ] && [ ! -e "$cache/virtiofsd" ] || return 0
 	echo "Taking virtiofsd from Debian 12's own qemu-system-common."
 	dir=$(mktemp -d)
 	(cd "$dir" && apt-get -q download qemu-system-common/bookworm && dpkg -x ./*.deb .) ||
 		die "no qemu-system-common with virtiofsd to be had."
-	mkdir -p "$(dirname "$virtiofsd")"
-	cp "$dir/usr/lib/qemu/virtiofsd" "$virtiofsd"
+	mkdir -p "$cache"
+	cp "$dir/usr/lib/qemu/virtiofsd" "$cache/"
+	rm -rf "$dir"
+}
+
+# Its package would start the daemon on this machine: take the program alone.
+install_conntrackd() {
+	local dir
+
+	! command -v conntrackd >/dev/null && [ ! -e "$cache/conntrackd" ] || return 0
+	echo "Taking the program conntrackd from its package."
+	dir=$(mktemp -d)
+	(cd "$dir" && apt-get -q download conntrackd && dpkg -x ./*.deb .) ||
+		die "no package conntrackd to be had."
+	mkdir -p "$cache"
+	cp "$dir/usr/sbin/conntrackd" "$cache/"
 	rm -rf "$dir"
 }
 
@@ -107,6 +122,7 @@ esac
 
 mapfile -t missing < <(missing_of "${wanted[@]}"; [ "$what" = build ] || missing_images)
 if [ ${#missing[@]} -eq 0 ]; then
+	case $what in run | all) install_conntrackd ;; esac
 	[ "$what" != all ] || install_virtiofsd
 	echo "setup.sh: all packages are installed."
 	exit 0
@@ -138,4 +154,5 @@ if [ ${#images[@]} -gt 0 ]; then
 	apt install -y --no-install-recommends "${images[@]}"
 fi
 [ -z "$(missing_of qemu-system-x86)" ] || install_qemu
+install_conntrackd
 [ "$what" != all ] || install_virtiofsd
