@@ -137,7 +137,7 @@ class Player:
             with hosts.netns("router"):
                 self.listener = nfnl.Socket(*map(int, step.split()[2:]))
             return
-        self.output = tempfile.TemporaryFile("w+")
+        self.output = tempfile.NamedTemporaryFile("w")
         with hosts.netns("router"):
             self.listener = subprocess.Popen(step[2:].split(), stdin=subprocess.DEVNULL,
                                              stdout=self.output, stderr=subprocess.STDOUT)
@@ -155,8 +155,9 @@ class Player:
                    for line in lines[1:])
 
     def printed(self):
-        self.output.seek(0)
-        return self.output.read().splitlines()
+        """Read through a file of our own, whose position the writer does not share."""
+        with open(self.output.name, encoding="utf-8") as f:
+            return f.read().splitlines()
 
     def stop(self, step, want):
         count = int(step[2:])
