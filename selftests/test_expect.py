@@ -133,6 +133,7 @@ if subprocess.run(["modprobe", "-a", "nf_conntrack_netlink", "nf_conntrack_tftp"
     raise SystemExit(4)
 subprocess.run(["/bin/bash", "-c", '. "$1"; network; trap - EXIT', "-", HERE / "lib.sh"],
                check=True)
+subprocess.run(["sysctl", "-qw", "net.netfilter.nf_conntrack_expect_max=2000"], check=True)
 with hosts.netns("router"):
     control = nfnl.Socket()
 dumps()

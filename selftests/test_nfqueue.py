@@ -18,7 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 RULES = """
 table inet t {
 	chain nat { type nat hook postrouting priority 100; tcp dport 7 snat ip to 10.0.2.1:8000; }
-	chain q { type filter hook forward priority 0; tcp dport 7 tcp flags psh / psh queue num 5; }
+	chain q { type filter hook forward priority 0; tcp dport 7 tcp flags & psh == psh queue num 5; }
 	chain r { type filter hook forward priority 0; udp dport 7 queue num 6; }
 	chain s { type filter hook forward priority 0; ct state invalid drop; }
 }
