@@ -15,8 +15,8 @@ a network of its own (see lib.sh).
   ! CT_GET request,ack ...           a netlink message, see nfnl.py, and the answers to it
   %if ours                           up to '%end' only with conntrack-ng; 'in-tree', '6.1', '6.12'
 
-'~' stands for any word, '30~' for a number up to 30 seconds less, and spaces in a row are
-one. Each command is a test. With --record NAME the transcript is printed instead, with what
+'~' stands for any word, '30~' for that number or less, as a timeout that has run for a while,
+and spaces in a row are one. Each command is a test. With --record NAME the transcript is printed instead, with what
 was really printed.
 """
 
@@ -33,8 +33,8 @@ import nfnl
 
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 20   # seconds for what should happen at once
-LAG = 30        # seconds that a timeout may have run
-NOISE = re.compile(r"^conntrack v[0-9.]+ \(conntrack-tools\): | progname=\S+$")
+LAG = 30, 300   # seconds that a timeout may have run: at least, at most, else a third
+NOISE = re.compile(r"^conntrack v[0-9.]+ \(conntrack-tools\): | progname=\S+$| TIMESTAMP=#\w+")
 OURS = os.path.exists("/sys/module/nf_conntrack/version")
 
 
@@ -62,7 +62,7 @@ def same_line(want, got):
         else:
             pattern += re.escape(piece)
     found = re.fullmatch(pattern, got)
-    return found and all(limit - LAG <= int(n) <= limit
+    return found and all(limit - min(max(limit // 3, LAG[0]), LAG[1]) <= int(n) <= limit
                          for limit, n in zip(limits, found.groups()))
 
 

@@ -114,7 +114,7 @@ def wrong_messages():
              f"EXP_GET request family=2 MASTER({MASTER.format(1)}) ID=1",
              f"EXP_GET request,dump family=2 MASTER({MASTER.format(1)})",
              f"EXP_DELETE request family=2 TUPLE({MASTER.format(1)}) ZONE=1"]
-    for i in range(3000):
+    for i in range(1500):
         message = bytearray(nfnl.parse(lines[i % len(lines)], i))
         for _ in range(rng.randrange(1, 4)):
             message[rng.randrange(nfnl.HEADER.size, len(message))] = rng.choice((0, 1, 4, 255, rng.randrange(256)))

@@ -16,8 +16,11 @@ import nfnl
 from rig import Ktap, checksum, l4_checksum
 
 HERE = pathlib.Path(__file__).resolve().parent
+# Sequence numbers are adjusted only where a helper may have a reason to.
 RULES = """
 table inet t {
+	ct helper ftp { type "ftp" protocol tcp; }
+	chain h { type filter hook prerouting priority 0; tcp dport 7 ct helper set "ftp"; }
 	chain nat { type nat hook postrouting priority 100; tcp dport 7 snat ip to 10.0.2.1:8000; }
 	chain q { type filter hook forward priority 0; tcp dport 7 tcp flags & psh == psh queue num 5; }
 	chain r { type filter hook forward priority 0; udp dport 7 queue num 6; }
