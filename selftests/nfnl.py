@@ -228,6 +228,7 @@ class Socket:
         self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20)
         self.number = 0
         self.unasked = []
+        self.room = 1 << 17
 
     def close(self):
         self.sock.close()
@@ -242,7 +243,7 @@ class Socket:
     def receive_now(self, patience):
         self.sock.settimeout(patience)
         try:
-            data = self.sock.recv(1 << 17)
+            data = self.sock.recv(self.room)
         except TimeoutError:
             return []
         messages = []

@@ -16,8 +16,8 @@ a network of its own (see lib.sh).
   %if ours                           up to '%end' only with conntrack-ng; 'in-tree', '6.1', '6.12'
 
 '~' stands for any word, '30~' for that number or less, as a timeout that has run for a while,
-and spaces in a row are one. Each command is a test. With --record NAME the transcript is printed instead, with what
-was really printed.
+and spaces in a row are one. Each command is a test. With --record NAME the transcript is
+printed instead, with what was really printed.
 """
 
 import os

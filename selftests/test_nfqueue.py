@@ -129,7 +129,7 @@ class Libraries:
         self.conn.nfct_destroy(conn)
         ktap.result(not failed and re.fullmatch(
             r"udp 17 (30|29) src=10.0.1.2 dst=10.0.2.2 sport=5001 dport=7 \[UNREPLIED\] "
-            r"src=10.0.2.2 dst=10.0.1.2 sport=7 dport=5001", got),
+            r"src=10.0.2.2 dst=10.0.1.2 sport=7 dport=5001 mark=0", got),
             "libnetfilter_conntrack reads its connection", got)
 
 
