@@ -148,9 +148,11 @@ static unsigned int confirm_packet(struct sk_buff *skb, const struct nf_hook_sta
 	if (!ct || on_way_to_vrf(state))
 		return NF_ACCEPT;
 
-	/* Helpers don't expect the errors that a packet of theirs caused. */
-	if (ctinfo == IP_CT_RELATED_REPLY ||
-	    (ctinfo == IP_CT_RELATED && nf_ct_is_confirmed(ct)))
+	/*
+	 * Only errors can be so. Those about a reply are IP_CT_RELATED, as are the packets of
+	 * an expected connection until it is answered: helpers have to see these.
+	 */
+	if (ctinfo == IP_CT_RELATED_REPLY)
 		return nf_conntrack_confirm(skb);
 
 	if (likely(!nfct_help(ct) && !seqadj_needed(skb, ct)))
