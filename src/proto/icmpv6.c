@@ -83,10 +83,9 @@ static enum ctng_fate follow_redirect(struct ctng_pkt *pkt, const struct nf_conn
 	if (!opt || !opt->nd_opt_len)
 		return ctng_invalid(pkt, NULL, CTNG_R_ICMP_INNER, "redirect without options");
 
-	if (opt->nd_opt_type != ND_OPT_REDIRECT_HDR) {
-		ctng_count(pkt->state->net, CTNG_R_ICMP_INNER);
-		return CTNG_INVALID;
-	}
+	/* with no quote it is about no packet; packet() has the say */
+	if (opt->nd_opt_type != ND_OPT_REDIRECT_HDR)
+		return CTNG_TRACK;
 
 	return ctng_icmp_related(pkt, tmpl, options + REDIRECTED_HEADER_SIZE);
 }
@@ -116,7 +115,8 @@ static enum ctng_fate icmpv6_error(struct ctng_pkt *pkt, const struct nf_conn *t
 		return CTNG_TRACK;
 	}
 
-	if (icmp->type == NDISC_REDIRECT)
+	/* RFC 4861, 8.1: with another code it is none, and so nothing that we know */
+	if (icmp->type == NDISC_REDIRECT && !icmp->code)
 		return follow_redirect(pkt, tmpl);
 
 	/* RFC 4443, 2.1: the high bit says that it is no error */
