@@ -43,8 +43,8 @@ static bool may_be_short(u8 type)
 	return type == DCCP_PKT_DATA || type == DCCP_PKT_ACK || type == DCCP_PKT_DATAACK;
 }
 
-/* What is wrong with the generic header, in words for the log; NULL if nothing is. */
-static const char *fault_of(const struct dccp_hdr *header, unsigned int len)
+/* What is wrong with the lengths, in words for the log; NULL if nothing is. */
+static const char *length_fault(const struct dccp_hdr *header, unsigned int len)
 {
 	unsigned int doff = header->dccph_doff * 4;
 
@@ -52,6 +52,13 @@ static const char *fault_of(const struct dccp_hdr *header, unsigned int len)
 		return "data offset out of bounds";
 	if (header->dccph_cscov && (header->dccph_cscov - 1) * 4 > len)
 		return "checksum covers more than there is";
+
+	return NULL;
+}
+
+/* The same for the type; it is believed only if the checksum is right. */
+static const char *type_fault(const struct dccp_hdr *header)
+{
 	if (header->dccph_type >= DCCP_PKT_INVALID)
 		return "reserved packet type";
 	if (!header->dccph_x && !may_be_short(header->dccph_type))
@@ -122,11 +129,14 @@ static enum ctng_fate look_at(const struct nf_conn *ct, const struct ctng_pkt *p
 		ctng_invalid(pkt, ct, CTNG_R_SHORT_HEADER, "header incomplete");
 		return CTNG_SHORT_DCCP_FATE;
 	}
-	fault = fault_of(header, pkt->skb->len - pkt->dataoff);
+	fault = length_fault(header, pkt->skb->len - pkt->dataoff);
 	if (fault)
 		return ctng_invalid(pkt, ct, CTNG_R_DCCP_HEADER, "%s", fault);
 	if (!checksum_is_right(pkt, header))
 		return ctng_invalid(pkt, ct, CTNG_R_CHECKSUM, "bad checksum");
+	fault = type_fault(header);
+	if (fault)
+		return ctng_invalid(pkt, ct, CTNG_R_DCCP_HEADER, "%s", fault);
 
 	facts->dir = ctng_pkt_dir(pkt);
 	facts->type = header->dccph_type;
