@@ -263,6 +263,12 @@ static enum ctng_fate explain(const struct nf_conn *ct, const struct ctng_pkt *p
 {
 	const char *dir = facts->dir == IP_CT_DIR_ORIGINAL ? "original" : "reply";
 
+	/* What comes out of the blue is not worth a line: scans are full of it. */
+	if (!nf_ct_is_confirmed(ct)) {
+		ctng_count(pkt->state->net, out->fault);
+		return CTNG_INVALID;
+	}
+
 	switch (out->fault) {
 	case CTNG_R_SCTP_VTAG:
 		return ctng_invalid(pkt, ct, out->fault,
@@ -286,9 +292,10 @@ static enum ctng_fate sctp_packet(struct nf_conn *ct, struct ctng_pkt *pkt)
 		return CTNG_INVALID;
 
 	if (!nf_ct_is_confirmed(ct)) {
-		if (!ctng_sctp_may_start(&facts))
-			return ctng_invalid(pkt, ct, CTNG_R_SCTP_STATE,
-					    "no connection begins with such chunks");
+		if (!ctng_sctp_may_start(&facts)) {
+			ctng_count(pkt->state->net, CTNG_R_SCTP_STATE);
+			return CTNG_INVALID;
+		}
 		ctng_sctp_start(&ct->proto.sctp, &facts);
 	}
 
