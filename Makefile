@@ -62,7 +62,7 @@ contract-%: modules-%
 # The tests that run in the kernel, with the code under test in themselves
 testmodules: $(KVER:%=testmodules-%)	## build the test modules
 
-testmodules-%:
+testmodules-%: modules-%
 	@tools/mirror build/$*
 	@+$(call kbuild,$*,build/$*/selftests/kmod) modules
 	@$(call drop_debug,build/$*/selftests/kmod)
@@ -78,6 +78,10 @@ check: setup	## all tests, in VMs; some of them: make check TESTS="test_tcp nat"
 
 bench:		## in-tree against ours: time and instructions; ACCEL=kvm for time in KVM
 	@tools/bench/run $(if $(filter kvm,$(ACCEL)),kvm)
+
+differential: setup	## compare with the in-tree module at length: N=20000 PROTO="tcp sctp" SEED=1
+	@selftests/check -v -j 1 -t 86400 $(chosen:%=-k %) -e N=$(or $(N),200000) \
+		-e PROTO="$(PROTO)" -e SEED=$(SEED) test_differential
 
 demo: setup	## a router with a stateful policy and NAT, step by step, in a VM
 	@tools/demo/run $(DEMO_KVER)
@@ -103,5 +107,5 @@ clean:		## remove what was built
 src/%.o:
 	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
-.PHONY: all help setup modules modules_install uninstall contract testmodules check bench demo shell \
-	sparse style clean
+.PHONY: all help setup modules modules_install uninstall contract testmodules check bench \
+	differential demo shell sparse style clean
