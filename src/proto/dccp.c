@@ -180,8 +180,8 @@ static enum ctng_fate settle(struct nf_conn *ct, const struct ctng_pkt *pkt,
 					  facts->type, state_names[state]);
 		return CTNG_TRACK;
 	case DCCP_STEP_ANSWERED:
-		if (!test_and_set_bit(IPS_ASSURED_BIT, &ct->status))
-			nf_conntrack_event_cache(IPCT_ASSURED, ct);
+		/* no event of its own: that of the state tells */
+		set_bit(IPS_ASSURED_BIT, &ct->status);
 		fallthrough;
 	case DCCP_STEP_MOVE:
 		trace_ct_update(ct, state);
