@@ -231,6 +231,10 @@ static enum sctp_step meet_heartbeat(struct ip_ct_sctp *assoc, const struct sctp
 
 static void meet_init(struct ip_ct_sctp *assoc, enum ip_conntrack_dir dir, __be32 tag)
 {
+	/* sent again, or with a tag that a HEARTBEAT has told: it opens nothing new */
+	if (assoc->vtag[!dir] == tag)
+		return;
+
 	/* both had started before: this one starts over, its peer's INIT is history */
 	if (assoc->init[dir] && assoc->init[!dir])
 		assoc->init[!dir] = 0;
