@@ -20,7 +20,7 @@ from replay import (GENERATORS, MUTATE, PACKETS, SIZE, Scenario, Tracker, batch,
 from rig import Ktap  # noqa: E402
 from rules import explained  # noqa: E402
 
-ROUND = int(os.environ.get("ROUND", 4000))  # packets of a protocol between two changes of the module
+ROUND = int(os.environ.get("ROUND", 4000))  # packets of a protocol between two loads
 SHOWN = int(os.environ.get("SHOW", 3))  # differences of a protocol to shorten and show
 
 

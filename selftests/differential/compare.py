@@ -4,7 +4,7 @@
 import ctypes
 
 from replay import (ACTIONS, GENERATORS, NAT, PATHS, POKES, SIZE, Record, Shown, blob, flat)
-from rules import explained
+from rules import NOT_COMPARED, explained
 
 
 class Case:
@@ -14,7 +14,8 @@ class Case:
         self.scenario, self.at, self.theirs, self.ours = scenario, at, theirs, ours
         self.gen = GENERATORS[scenario.gen]
         other = dict(flat(ours))
-        self.fields = [name for name, value in flat(theirs) if value != other[name]]
+        self.fields = [name for name, value in flat(theirs) if value != other[name] and
+                       name not in NOT_COMPARED.get(self.gen, ())]
 
 
     def values(self):
@@ -35,8 +36,11 @@ def records(data, size=SIZE):
 def first_difference(scenario, theirs, ours):
     """The first operation of a scenario that differs, or None."""
     for at, (a, b) in enumerate(zip(records(theirs), records(ours))):
-        if a != b:
-            return Case(scenario, at, Record.from_buffer_copy(a), Record.from_buffer_copy(b))
+        if a == b:
+            continue
+        case = Case(scenario, at, Record.from_buffer_copy(a), Record.from_buffer_copy(b))
+        if case.fields:
+            return case
     return None
 
 
@@ -45,7 +49,9 @@ def differences(scenarios, theirs, ours):
     for scenario in scenarios:
         end = at + len(scenario) * SIZE
         if theirs[at:end] != ours[at:end]:
-            yield first_difference(scenario, theirs[at:end], ours[at:end])
+            case = first_difference(scenario, theirs[at:end], ours[at:end])
+            if case:
+                yield case
         at = end
 
 
@@ -107,7 +113,7 @@ class Judge:
             theirs, ours = Record.from_buffer_copy(a), Record.from_buffer_copy(b)
             yield f"{at}: {describe(theirs, Shown.from_buffer_copy(a[SIZE:]))}"
             yield f"     {outcome(theirs)}"
-            if a[:SIZE] == b[:SIZE]:
+            if not Case(case.scenario, at, theirs, ours).fields:
                 continue
             yield f"     {outcome(ours)}"
             for which, raw in (("in-tree", a), ("ours", b)):

@@ -68,7 +68,7 @@ static u32 digest(const struct sk_buff *skb)
 }
 
 /* A port that NAT neither kept nor was told is one that was drawn. */
-static bool is_random(const struct world *w, const struct nf_conn *ct)
+static bool is_random(const struct nf_conn *ct)
 {
 	const struct nf_conntrack_tuple *orig = nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL);
 	const struct nf_conntrack_tuple *reply = nf_ct_tuple(ct, IP_CT_DIR_REPLY);
@@ -82,7 +82,7 @@ static bool is_random(const struct world *w, const struct nf_conn *ct)
 		break;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		return orig->src.u.icmp.id != reply->src.u.icmp.id && !(w->nat & NAT_PORT);
+		return reply->src.u.all != orig->src.u.all && reply->src.u.all != NAT_TO_PORT;
 	default:
 		return false;
 	}
@@ -127,7 +127,7 @@ static void note_conn(struct world *w, const struct pkt *p, const struct sk_buff
 	if (!ct)
 		return;
 	replay_describe(&w->rec->conn, ct);
-	if (ct->status & IPS_NAT_MASK && is_random(w, ct))
+	if (ct->status & IPS_NAT_MASK && is_random(ct))
 		w->rec->note |= NOTE_RANDOM;
 	learn(w, p, ct, ctinfo);
 }
