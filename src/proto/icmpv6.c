@@ -64,7 +64,7 @@ static bool stays_on_link(u8 type)
  * A redirect quotes the packet in an option. RFC 4861, 8.1 says what makes it
  * valid; routers send the quote first.
  */
-static enum ctng_fate follow_redirect(struct ctng_pkt *pkt, const struct nf_conn *tmpl)
+static enum ctng_fate follow_redirect(struct ctng_pkt *pkt, const struct nf_conn *tmpl, u8 code)
 {
 	const struct ipv6hdr *ip6h = ipv6_hdr(pkt->skb);
 	unsigned int options = pkt->dataoff + sizeof(struct rd_msg);
@@ -73,6 +73,10 @@ static enum ctng_fate follow_redirect(struct ctng_pkt *pkt, const struct nf_conn
 
 	if (pkt->skb->len < options)
 		return ctng_invalid(pkt, NULL, CTNG_R_SHORT_HEADER, "short redirect");
+
+	/* with another code it is none, and so nothing that we know */
+	if (code)
+		return CTNG_TRACK;
 
 	if (ip6h->hop_limit != 255 ||
 	    !(ipv6_addr_type(&ip6h->saddr) & IPV6_ADDR_LINKLOCAL))
@@ -115,9 +119,8 @@ static enum ctng_fate icmpv6_error(struct ctng_pkt *pkt, const struct nf_conn *t
 		return CTNG_TRACK;
 	}
 
-	/* RFC 4861, 8.1: with another code it is none, and so nothing that we know */
-	if (icmp->type == NDISC_REDIRECT && !icmp->code)
-		return follow_redirect(pkt, tmpl);
+	if (icmp->type == NDISC_REDIRECT)
+		return follow_redirect(pkt, tmpl, icmp->code);
 
 	/* RFC 4443, 2.1: the high bit says that it is no error */
 	if (icmp->type & ICMPV6_INFOMSG_MASK)
