@@ -11,7 +11,7 @@ import subprocess
 GENERATORS = ["tcp", "udp", "udplite", "icmp", "sctp", "dccp", "gre", "generic"]
 BEGIN, STEP, END = range(3)
 NAT, MUTATE = 1, 2
-NOTE_RANDOM, NOTE_ODD_SACK = 1, 2
+NOTE_RANDOM, NOTE_ODD_SACK, NOTE_SLOW = 1, 2, 4
 ACTIONS = ["begin", "end", "packet", "again", "error", "release", "wait", "inject", "poke"]
 PACKETS = [ACTIONS.index(name) for name in ("packet", "again", "error")]
 PATHS = ["forward", "input", "output", "lost"]

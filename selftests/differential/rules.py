@@ -5,7 +5,7 @@ A rule gets a difference (compare.Case) and says if it is the one it is for. Wha
 later in the same scenario is not compared.
 """
 
-from replay import NOTE_ODD_SACK, NOTE_RANDOM
+from replay import NOTE_ODD_SACK, NOTE_RANDOM, NOTE_SLOW
 
 # What is not compared at all. More of the INVALID packets of these are logged than in-tree does.
 NOT_COMPARED = {"sctp": ["logged"], "dccp": ["logged"]}
@@ -45,7 +45,12 @@ def random_port(case):
     return (case.theirs.note | case.ours.note) & NOTE_RANDOM
 
 
-RULES = [udplite_checksum, odd_sack, same_both_ways, gre_clash, random_port]
+def slow_machine(case):
+    """No difference: time passed in between because the machine is busy."""
+    return (case.theirs.note | case.ours.note) & NOTE_SLOW
+
+
+RULES = [slow_machine, udplite_checksum, odd_sack, same_both_ways, gre_clash, random_port]
 
 
 def explained(case):

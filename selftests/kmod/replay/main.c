@@ -266,6 +266,8 @@ static int run_all(const u8 *blob, size_t len)
 		memset(w->rec, 0, sizeof(*w->rec));
 		replay_watch_into(w->rec, w->net);
 		err = run(w, op);
+		if (time_after(jiffies, w->started + HZ / 4))
+			w->rec->note |= NOTE_SLOW;
 		replay_watch_done(w->rec, w->net);
 		if (keep && show)
 			show_packet((struct replay_shown *)(w->rec + 1));

@@ -39,6 +39,7 @@ enum replay_action {
 
 #define NOTE_RANDOM	1	/* NAT has looked for a port by random numbers */
 #define NOTE_ODD_SACK	2	/* a SACK option whose blocks begin at an odd offset */
+#define NOTE_SLOW	4	/* the scenario took so long that timeouts may differ by it */
 
 struct replay_tuple {
 	__u8	src[16];

@@ -108,6 +108,7 @@ struct held {
  * @gen: generator of its packets.
  * @seed: of the scenario.
  * @rnd: random numbers of the step in hand.
+ * @started: when it began, in jiffies.
  * @six: IPv6.
  * @nat: NAT that new connections get: NAT_*, 0 for none.
  * @mutate: change bytes of every other packet.
@@ -129,6 +130,7 @@ struct world {
 	const struct generator		*gen;
 	u32				seed;
 	struct rnd_state		rnd;
+	unsigned long			started;
 	bool				six;
 	u8				nat;
 	bool				mutate;

@@ -141,6 +141,7 @@ int replay_begin(struct world *w, const struct generator *gen, u32 seed, bool na
 	w->gen = gen;
 	w->mutate = mutate;
 	w->seed = seed;
+	w->started = jiffies;
 	prandom_seed_state(&w->rnd, seed);
 
 	w->six = one_in(w, 2);
