@@ -69,12 +69,12 @@ SCENARIOS = [
     ("refused", ASK + [("< RESET", "est -")]),
     ("given up", ASK + [("> RESET", "new -")]),
     ("what the client can't send after its Request", ASK + [
-        ("> DATA", "inv REQUEST"), ("> ACK", "inv REQUEST"), ("> DATAACK", "inv REQUEST"),
-        ("> CLOSEREQ", "inv REQUEST"), ("> CLOSE", "inv REQUEST"),
+        ("> DATA", "inv REQUEST U"), ("> ACK", "inv REQUEST U"), ("> DATAACK", "inv REQUEST U"),
+        ("> CLOSEREQ", "inv REQUEST U"), ("> CLOSE", "inv REQUEST U"),
     ]),
     ("what the server can't send after the Request", ASK + [
-        ("< DATA", "inv REQUEST"), ("< ACK", "inv REQUEST"), ("< DATAACK", "inv REQUEST"),
-        ("< CLOSEREQ", "inv REQUEST"), ("< CLOSE", "inv REQUEST"),
+        ("< DATA", "inv REQUEST U"), ("< ACK", "inv REQUEST U"), ("< DATAACK", "inv REQUEST U"),
+        ("< CLOSEREQ", "inv REQUEST U"), ("< CLOSE", "inv REQUEST U"),
     ]),
     ("what the client can't send after the Response", ANSWERED + [
         ("> DATA", "inv RESPOND"), ("> CLOSEREQ", "inv RESPOND"), ("> CLOSE", "inv RESPOND"),
@@ -109,8 +109,8 @@ SCENARIOS = [
     ]),
     ("short sequence numbers", OPEN + [
         ("> DATA short", "est OPEN 400 A"),
-        ("< ACK short", "est OPEN 400 A"),
-        ("> DATAACK short", "est OPEN 400 A"),
+        ("< ACK short", "inv OPEN A"),
+        ("> DATAACK short", "inv OPEN A"),
         ("> CLOSE short", "inv OPEN A"),
         ("> RESET short", "inv OPEN A"),
         ("< SYNC short", "inv OPEN A"),

@@ -162,9 +162,9 @@ SCENARIOS = [
     ("out of the blue: DATA", [("> DATA", "inv -")]),
     ("out of the blue: SACK", [("> SACK", "inv -")]),
     ("out of the blue: an INIT with a tag", [("> INIT tag=wrong", "inv -")]),
-    ("out of the blue: SHUTDOWN ACK, answered with the tag reflected", [
+    ("out of the blue: SHUTDOWN ACK, whose tag nobody can know", [
         ("> SHUTDOWN_ACK", "new SHUTDOWN_ACK_SENT 700 U"),
-        ("< SHUTDOWN_COMPLETE/T tag=other", "est CLOSED 100"),
+        ("< SHUTDOWN_COMPLETE/T tag=other", "inv SHUTDOWN_ACK_SENT U"),
     ]),
     ("wrong checksum", [("> INIT crc=wrong", "inv -")]),
     ("no chunk", [("> INIT cut=12", "inv -")]),
