@@ -139,20 +139,21 @@ class Player:
             return
         self.output = tempfile.NamedTemporaryFile("w")
         with hosts.netns("router"):
+            before = self.members()
             self.listener = subprocess.Popen(step[2:].split(), stdin=subprocess.DEVNULL,
                                              stdout=self.output, stderr=subprocess.STDOUT)
             deadline = time.monotonic() + PATIENCE
-            while not self.listens():
+            while not self.members() - before:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{step[2:]} does not listen")
                 time.sleep(0.02)
 
-    def listens(self):
-        """Has it joined a group? Its netlink port is its process id."""
+    @staticmethod
+    def members():
+        """Which netlink sockets (their inodes) have joined a group of netfilter's?"""
         with open("/proc/net/netlink", encoding="ascii") as f:
             lines = [line.split() for line in f]
-        return any(line[1] == "12" and line[2] == str(self.listener.pid) and int(line[3], 16)
-                   for line in lines[1:])
+        return {line[-1] for line in lines[1:] if line[1] == "12" and int(line[3], 16)}
 
     def printed(self):
         """Read through a file of our own, whose position the writer does not share."""
