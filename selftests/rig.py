@@ -241,3 +241,30 @@ def play(ktap, name, steps, send):
         ok &= good
         trace.append(f"{step:44} {seen} {entry}" + ("" if good else f"   WANTED {want}"))
     ktap.result(ok, name, *trace)
+
+
+def play_protocol(name, number, packet, timeouts, scenarios, unchecked):
+    """The test of a protocol: every scenario over IPv4 and IPv6, from a port of its own.
+
+    packet(step, port, six) is the side that sends in a step, and what; timeouts are set before;
+    the unchecked scenarios are played with nf_conntrack_checksum=0.
+    """
+    rig, ktap = Rig(), Ktap()
+    port = 1024
+    for state, seconds in timeouts.items():
+        rig.sysctl(f"{name}_timeout_{state}", seconds)
+
+    def sender(six, port):
+        def send(step):
+            side, data = packet(step, port, six)
+            seen = rig.send(side, number, data, six)
+            return seen, rig.entry(f" {name} ", "ipv6 " if six else "ipv4 ", f"port={port} ")
+        return send
+
+    for some, check in ((scenarios, 1), (unchecked, 0)):
+        rig.sysctl("checksum", check)
+        for title, steps in some:
+            for six in (False, True):
+                port += 1
+                play(ktap, f"{title} ({'IPv6' if six else 'IPv4'})", steps, sender(six, port))
+    ktap.finish()

@@ -12,7 +12,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rig import ADDRESS, Ktap, Rig, checksum, play, pseudo_header  # noqa: E402
+from rig import ADDRESS, checksum, play_protocol, pseudo_header  # noqa: E402
 
 DCCP = 33
 TYPES = {"REQUEST": 0, "RESPONSE": 1, "DATA": 2, "ACK": 3, "DATAACK": 4, "CLOSEREQ": 5,
@@ -162,26 +162,4 @@ def packet(step, client_port, six):
     return side, data[:6] + struct.pack("!H", value) + data[8:]
 
 
-def main():
-    rig, ktap = Rig(), Ktap()
-    port = 1024
-    for state, seconds in TIMEOUTS.items():
-        rig.sysctl(f"dccp_timeout_{state}", seconds)
-
-    def sender(six, port):
-        def send(step):
-            side, data = packet(step, port, six)
-            seen = rig.send(side, DCCP, data, six)
-            return seen, rig.entry(" dccp ", "ipv6 " if six else "ipv4 ", f"port={port} ")
-        return send
-
-    for scenarios, check in ((SCENARIOS, 1), (UNCHECKED, 0)):
-        rig.sysctl("checksum", check)
-        for name, steps in scenarios:
-            for six in (False, True):
-                port += 1
-                play(ktap, f"{name} ({'IPv6' if six else 'IPv4'})", steps, sender(six, port))
-    ktap.finish()
-
-
-main()
+play_protocol("dccp", DCCP, packet, TIMEOUTS, SCENARIOS, UNCHECKED)

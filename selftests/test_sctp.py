@@ -14,7 +14,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rig import Ktap, Rig, play  # noqa: E402
+from rig import play_protocol  # noqa: E402
 
 TYPES = {"DATA": 0, "INIT": 1, "INIT_ACK": 2, "SACK": 3, "HEARTBEAT": 4, "HEARTBEAT_ACK": 5,
          "ABORT": 6, "SHUTDOWN": 7, "SHUTDOWN_ACK": 8, "ERROR": 9, "COOKIE_ECHO": 10,
@@ -209,7 +209,7 @@ def chunk(word, side, facts, last):
     return struct.pack("!BBH", TYPES[name], flag == "T", length) + body
 
 
-def packet(step, client_port):
+def packet(step, client_port, _six):
     """The side that sends it, and its bytes."""
     arrow, words, *rest = step.split()
     facts = dict(word.split("=") for word in rest)
@@ -228,26 +228,4 @@ def packet(step, client_port):
     return side, data[:8] + struct.pack("<I", crc)[:len(data) - 8] + data[12:]
 
 
-def main():
-    rig, ktap = Rig(), Ktap()
-    port = 1024
-    for state, seconds in TIMEOUTS.items():
-        rig.sysctl(f"sctp_timeout_{state}", seconds)
-
-    def sender(six, port):
-        def send(step):
-            side, data = packet(step, port)
-            seen = rig.send(side, socket.IPPROTO_SCTP, data, six)
-            return seen, rig.entry(" sctp ", "ipv6 " if six else "ipv4 ", f"port={port} ")
-        return send
-
-    for scenarios, check in ((SCENARIOS, 1), (UNCHECKED, 0)):
-        rig.sysctl("checksum", check)
-        for name, steps in scenarios:
-            for six in (False, True):
-                port += 1
-                play(ktap, f"{name} ({'IPv6' if six else 'IPv4'})", steps, sender(six, port))
-    ktap.finish()
-
-
-main()
+play_protocol("sctp", socket.IPPROTO_SCTP, packet, TIMEOUTS, SCENARIOS, UNCHECKED)
