@@ -35,7 +35,7 @@ int ctng_confirm_insert(struct nf_conn *ct, unsigned int dirs,
 
 	/* All that a reader judges by is written before the slot is published. */
 	WRITE_ONCE(ct->timeout, deadline);
-	WRITE_ONCE(ctng_conn_of(ct)->span, timeout);
+	WRITE_ONCE(*ctng_span(ct), timeout);
 	set_bit(IPS_CONFIRMED_BIT, &ct->status);
 
 	err = ctng_table_insert(&cnet->table, ct, dirs, clash);

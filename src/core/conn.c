@@ -47,7 +47,7 @@ int ctng_conn_init(void)
 	BUILD_BUG_ON(ARCH_KMALLOC_MINALIGN <= NFCT_INFOMASK);
 
 	get_random_bytes(&id_key, sizeof(id_key));
-	conn_cache = kmem_cache_create("nf_conntrack", sizeof(struct ctng_conn),
+	conn_cache = kmem_cache_create("nf_conntrack", sizeof(struct nf_conn),
 				       CONN_ALIGN, SLAB_TYPESAFE_BY_RCU, NULL);
 
 	return conn_cache ? 0 : -ENOMEM;
@@ -158,7 +158,6 @@ struct nf_conn *nf_conntrack_alloc(struct net *net,
 	       sizeof(ct->tuplehash[IP_CT_DIR_REPLY].hnnode));
 	ct->status = 0;
 	WRITE_ONCE(ct->timeout, 0);
-	WRITE_ONCE(ctng_conn_of(ct)->span, 0);
 	write_pnet(&ct->ct_net, net);
 	memset_after(ct, 0, __nfct_init_offset);
 	nf_ct_zone_add(ct, zone);

@@ -20,20 +20,23 @@
  */
 
 /**
- * struct ctng_conn - a connection as this module allocates it
- * @ct: the part that the kernel's headers fix.
- * @span: the timeout that was last given to it, in jiffies; READ_ONCE, WRITE_ONCE.
+ * ctng_span() - the timeout that a connection was last given
+ * @ct: the connection; not a template.
  *
- * Templates are no more than a struct nf_conn.
+ * It lies in what no protocol uses of their union, so that a connection takes no more than
+ * in-tree: with the slab's own word these are 256 bytes, four cache lines.
+ *
+ * Return: where it is kept, in jiffies; for READ_ONCE and WRITE_ONCE.
  */
-struct ctng_conn {
-	struct nf_conn	ct;
-	u32		span;
-};
-
-static inline struct ctng_conn *ctng_conn_of(const struct nf_conn *ct)
+static inline u32 *ctng_span(const struct nf_conn *ct)
 {
-	return container_of((struct nf_conn *)ct, struct ctng_conn, ct);
+	BUILD_BUG_ON(sizeof(ct->proto) - sizeof(ct->proto.tcp) < sizeof(u32));
+	BUILD_BUG_ON(sizeof(ct->proto.sctp) > sizeof(ct->proto.tcp) ||
+		     sizeof(ct->proto.dccp) > sizeof(ct->proto.tcp) ||
+		     sizeof(ct->proto.gre) > sizeof(ct->proto.tcp) ||
+		     sizeof(ct->proto.udp) > sizeof(ct->proto.tcp));
+
+	return (u32 *)((char *)&ct->proto + sizeof(ct->proto.tcp));
 }
 
 /* conn.c */

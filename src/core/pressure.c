@@ -126,7 +126,7 @@ unsigned int ctng_timeout_scale(const struct ctng_net *cnet)
 u32 ctng_idle(const struct nf_conn *ct)
 {
 	s32 left = READ_ONCE(ct->timeout) - nfct_time_stamp;
-	s64 idle = (s64)READ_ONCE(ctng_conn_of(ct)->span) - left;
+	s64 idle = (s64)READ_ONCE(*ctng_span(ct)) - left;
 
 	return max_t(s64, idle, 0);
 }
@@ -149,7 +149,7 @@ s32 ctng_time_left(const struct nf_conn *ct, unsigned int scale)
 	if (likely(scale == CTNG_SCALE_FULL) || status & (IPS_OFFLOAD | IPS_HW_OFFLOAD))
 		return left;
 
-	span = READ_ONCE(ctng_conn_of(ct)->span);
+	span = READ_ONCE(*ctng_span(ct));
 	limit = (u64)span * scale / CTNG_SCALE_FULL;
 	if (status & IPS_ASSURED) {
 		floor = READ_ONCE(ctng_pernet(nf_ct_net(ct))->limits.floor);

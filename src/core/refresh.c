@@ -32,14 +32,14 @@ static void set_deadline(struct nf_conn *ct, u32 deadline)
 
 static void refresh(struct nf_conn *ct, u32 extra_jiffies)
 {
-	struct ctng_conn *conn = ctng_conn_of(ct);
+	u32 *span = ctng_span(ct);
 
 	if (test_bit(IPS_FIXED_TIMEOUT_BIT, &ct->status))
 		return;
 
 	/* The same one most often: leave the cache line shared. */
-	if (READ_ONCE(conn->span) != extra_jiffies)
-		WRITE_ONCE(conn->span, extra_jiffies);
+	if (READ_ONCE(*span) != extra_jiffies)
+		WRITE_ONCE(*span, extra_jiffies);
 	if (nf_ct_is_confirmed(ct))
 		set_deadline(ct, nfct_time_stamp + extra_jiffies);
 	else

@@ -78,6 +78,7 @@ static void prefetch_conn(const struct nf_conn *ct)
 {
 	const char *line = (const char *)ct;
 
+	prefetchw(line);
 	prefetch(line + SMP_CACHE_BYTES);
 	prefetch(line + 2 * SMP_CACHE_BYTES);
 	prefetch(line + 3 * SMP_CACHE_BYTES);
