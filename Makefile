@@ -73,6 +73,9 @@ benchmodule-%:
 	@+$(call kbuild,$*,build/$*/tools/bench/kmod) modules
 	@$(call drop_debug,build/$*/tools/bench/kmod)
 
+tools:	## build cttop, which shows who holds the table; make -C tools/cttop install
+	@+$(MAKE) -s -C tools/cttop OUT=$(CURDIR)/build/tools/cttop
+
 check: setup	## all tests, in VMs; some of them: make check TESTS="test_tcp nat"
 	@selftests/check $(TESTS)
 
@@ -107,5 +110,5 @@ clean:		## remove what was built
 src/%.o:
 	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
-.PHONY: all help setup modules modules_install uninstall contract testmodules check bench \
+.PHONY: all help setup modules modules_install uninstall contract testmodules tools check bench \
 	differential demo shell sparse style clean
