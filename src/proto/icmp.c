@@ -138,6 +138,7 @@ static const struct nla_policy icmp_nla_policy[CTA_PROTO_MAX + 1] = {
 
 const struct nf_conntrack_l4proto nf_conntrack_l4proto_icmp = {
 	.l4proto		= IPPROTO_ICMP,
+	.allow_clash		= true,
 	.tuple_to_nlattr	= icmp_to_nlattr,
 	.nlattr_to_tuple	= icmp_from_nlattr,
 	.nlattr_tuple_size	= ctng_icmp_nlattr_size,

@@ -190,6 +190,7 @@ static const struct nla_policy icmpv6_nla_policy[CTA_PROTO_MAX + 1] = {
 
 const struct nf_conntrack_l4proto nf_conntrack_l4proto_icmpv6 = {
 	.l4proto		= IPPROTO_ICMPV6,
+	.allow_clash		= true,
 	.tuple_to_nlattr	= icmpv6_to_nlattr,
 	.nlattr_to_tuple	= icmpv6_from_nlattr,
 	.nlattr_tuple_size	= ctng_icmp_nlattr_size,
