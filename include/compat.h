@@ -102,9 +102,11 @@ static inline void ctng_labels_used_add(struct net *net, int n)
 #ifdef CTNG_HAVE_REFRESH_SKB
 #define CTNG_TCP_ANY_RST_CLOSES	true	/* even one that was not the next in sequence */
 #define CTNG_TCP_LOGS_NEW	false	/* a connection that cannot start so */
+#define CTNG_SEQADJ_AT_ONCE	true	/* also the packet whose helper asks for it */
 #else
 #define CTNG_TCP_ANY_RST_CLOSES	false
 #define CTNG_TCP_LOGS_NEW	true
+#define CTNG_SEQADJ_AT_ONCE	false
 #endif
 
 #endif /* CTNG_COMPAT_H */

@@ -246,7 +246,8 @@ def play(ktap, name, steps, send):
 def play_protocol(name, number, packet, timeouts, scenarios, unchecked):
     """The test of a protocol: every scenario over IPv4 and IPv6, from a port of its own.
 
-    packet(step, port, six) is the side that sends in a step, and what; timeouts are set before;
+    packet(step, port, six) is the side that sends in a step, and what; timeouts are set before,
+    and by steps '= STATE seconds';
     the unchecked scenarios are played with nf_conntrack_checksum=0.
     """
     rig, ktap = Rig(), Ktap()
@@ -256,6 +257,10 @@ def play_protocol(name, number, packet, timeouts, scenarios, unchecked):
 
     def sender(six, port):
         def send(step):
+            if step.startswith("="):
+                state, seconds = step.split()[1:]
+                rig.sysctl(f"{name}_timeout_{state}", seconds)
+                return "set", "-"
             side, data = packet(step, port, six)
             seen = rig.send(side, number, data, six)
             return seen, rig.entry(f" {name} ", "ipv6 " if six else "ipv4 ", f"port={port} ")

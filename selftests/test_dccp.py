@@ -84,6 +84,12 @@ SCENARIOS = [
         ("> DATA", "inv TIMEWAIT A"), ("< DATA", "inv TIMEWAIT A"), ("> ACK", "inv TIMEWAIT A"),
         ("< CLOSE", "inv TIMEWAIT A"),
     ]),
+    ("a Reset again: the server's alone counts", OVER + [
+        ("= timewait 900", "set"),
+        ("> RESET", "est TIMEWAIT 700 A"),
+        ("< RESET", "est TIMEWAIT 900 A"),
+        ("= timewait 700", "set"),
+    ]),
     ("Sync and SyncAck change nothing", OPEN + [
         ("> SYNC", "est OPEN A"),
         ("< SYNCACK", "est OPEN A"),

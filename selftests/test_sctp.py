@@ -140,7 +140,10 @@ SCENARIOS = [
     ]),
     ("new tags are learnt from an answered HEARTBEAT", OPEN + [
         ("> HEARTBEAT tag=0xc3c3c3c3", "est ESTABLISHED A"),
-        ("> HEARTBEAT tag=0xc3c3c3c3", "inv ESTABLISHED A"),
+        ("> HEARTBEAT tag=0xc3c3c3c3", "est ESTABLISHED A"),
+        ("< HEARTBEAT tag=wrong", "est ESTABLISHED A"),
+        ("< HEARTBEAT_ACK tag=0xd4d4d4d4", "inv ESTABLISHED A"),
+        ("> HEARTBEAT tag=0xc3c3c3c3", "est ESTABLISHED A"),
         ("< HEARTBEAT_ACK tag=0xd4d4d4d4", "est ESTABLISHED 400 A"),
         ("> DATA tag=0", "est ESTABLISHED 400 A"),
         ("< DATA tag=0xd4d4d4d4", "est ESTABLISHED 400 A"),

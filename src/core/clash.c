@@ -23,12 +23,16 @@
 /* How long an entry of a lost clash may wait for its answer. */
 #define CLASH_TIMEOUT	HZ
 
+static bool tuples_match(const struct nf_conn *a, const struct nf_conn *b, bool mirrored)
+{
+	return nf_ct_tuple_equal(nf_ct_tuple(a, IP_CT_DIR_ORIGINAL), nf_ct_tuple(b, mirrored)) &&
+	       nf_ct_tuple_equal(nf_ct_tuple(a, IP_CT_DIR_REPLY), nf_ct_tuple(b, !mirrored));
+}
+
+/* Their first packets went the same way, or towards each other. */
 static bool same_flow(const struct nf_conn *a, const struct nf_conn *b)
 {
-	return nf_ct_tuple_equal(nf_ct_tuple(a, IP_CT_DIR_ORIGINAL),
-				 nf_ct_tuple(b, IP_CT_DIR_ORIGINAL)) &&
-	       nf_ct_tuple_equal(nf_ct_tuple(a, IP_CT_DIR_REPLY),
-				 nf_ct_tuple(b, IP_CT_DIR_REPLY)) &&
+	return (tuples_match(a, b, false) || tuples_match(a, b, true)) &&
 	       nf_ct_zone_equal(a, nf_ct_zone(b), IP_CT_DIR_ORIGINAL) &&
 	       nf_ct_zone_equal(a, nf_ct_zone(b), IP_CT_DIR_REPLY);
 }
@@ -108,7 +112,7 @@ int ctng_clash_resolve(struct sk_buff *skb, struct nf_conntrack_tuple_hash *winn
 	const struct ctng_proto *proto = ctng_proto_find(nf_ct_protonum(loser));
 	struct net *net = nf_ct_net(loser);
 
-	if (!proto->abi->allow_clash)
+	if (!proto->abi->allow_clash && !proto->same_start)
 		return -EEXIST;
 
 	/* A protocol that looks at more than ports needs one connection for both packets. */

@@ -191,7 +191,7 @@ int nf_conntrack_tuple_taken(const struct nf_conntrack_tuple *tuple,
 	bool taken;
 
 	rcu_read_lock();
-	h = ctng_find_live(net, zone, tuple);
+	h = ctng_if_live(ctng_table_find_reply(&ctng_pernet(net)->table, zone, tuple));
 	rcu_read_unlock();
 	if (!h)
 		return !ctng_reserve(tuple, ignored);

@@ -7,24 +7,19 @@
 #include "conn.h"
 
 /**
- * ctng_find_live() - find the connection of a tuple, unless it expired
- * @net: the namespace.
- * @zone: zone of the packet.
- * @tuple: its tuple.
+ * ctng_if_live() - what was found, unless it expired
+ * @h: the matching tuple of an entry, with a reference, or NULL.
  *
  * An entry found expired is removed at once, as the worker would do.
  *
  * Context: under RCU, BH off or on.
- * Return: the matching tuple of the entry, with a reference, or NULL.
+ * Return: @h, or NULL; then the reference is given back.
  */
 static inline struct nf_conntrack_tuple_hash *
-ctng_find_live(struct net *net, const struct nf_conntrack_zone *zone,
-	       const struct nf_conntrack_tuple *tuple)
+ctng_if_live(struct nf_conntrack_tuple_hash *h)
 {
-	struct nf_conntrack_tuple_hash *h;
 	struct nf_conn *ct;
 
-	h = ctng_table_find_get(&ctng_pernet(net)->table, zone, tuple);
 	if (!h)
 		return NULL;
 
@@ -37,6 +32,22 @@ ctng_find_live(struct net *net, const struct nf_conntrack_zone *zone,
 	nf_ct_put(ct);
 
 	return NULL;
+}
+
+/**
+ * ctng_find_live() - find the connection of a tuple, unless it expired
+ * @net: the namespace.
+ * @zone: zone of the packet.
+ * @tuple: its tuple.
+ *
+ * Context: under RCU, BH off or on.
+ * Return: the matching tuple of the entry, with a reference, or NULL.
+ */
+static inline struct nf_conntrack_tuple_hash *
+ctng_find_live(struct net *net, const struct nf_conntrack_zone *zone,
+	       const struct nf_conntrack_tuple *tuple)
+{
+	return ctng_if_live(ctng_table_find_get(&ctng_pernet(net)->table, zone, tuple));
 }
 
 #endif /* CTNG_FIND_H */

@@ -64,9 +64,10 @@ static bool seqadj_needed(const struct sk_buff *skb, const struct nf_conn *ct)
 
 /* What is left to do with a packet that its helper let through. */
 static unsigned int adjust_and_confirm(struct sk_buff *skb, unsigned int protoff,
-				       struct nf_conn *ct, enum ip_conntrack_info ctinfo)
+				       struct nf_conn *ct, enum ip_conntrack_info ctinfo,
+				       bool adjust)
 {
-	if (seqadj_needed(skb, ct) && !nf_ct_seq_adjust(skb, ct, ctinfo, protoff)) {
+	if (adjust && !nf_ct_seq_adjust(skb, ct, ctinfo, protoff)) {
 		ctng_count(nf_ct_net(ct), CTNG_R_SEQADJ);
 		NF_CT_STAT_INC_ATOMIC(nf_ct_net(ct), drop);
 		return NF_DROP;
@@ -80,6 +81,7 @@ static unsigned int help_and_confirm(struct sk_buff *skb, unsigned int protoff,
 {
 	const struct nf_conntrack_helper *helper;
 	const struct nf_conn_help *help = nfct_help(ct);
+	bool adjust = seqadj_needed(skb, ct);
 	unsigned int verdict;
 
 	if (help) {
@@ -95,8 +97,10 @@ static unsigned int help_and_confirm(struct sk_buff *skb, unsigned int protoff,
 				return verdict;
 		}
 	}
+	if (CTNG_SEQADJ_AT_ONCE)
+		adjust = seqadj_needed(skb, ct);
 
-	return adjust_and_confirm(skb, protoff, ct, ctinfo);
+	return adjust_and_confirm(skb, protoff, ct, ctinfo, adjust);
 }
 
 /**
@@ -128,7 +132,7 @@ unsigned int ctng_finish_queued(struct sk_buff *skb)
 	if (protoff < 0)
 		return NF_ACCEPT;
 
-	return adjust_and_confirm(skb, protoff, ct, ctinfo);
+	return adjust_and_confirm(skb, protoff, ct, ctinfo, seqadj_needed(skb, ct));
 }
 
 /* A VRF sends its packets through POSTROUTING twice: only the second counts. */

@@ -53,7 +53,7 @@ static u32 hash_of(const struct nf_conntrack_tuple *tuple, u16 zone, u32 seed)
 bool ctng_reserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn *ct)
 {
 	struct ctng_net *cnet = ctng_pernet(nf_ct_net(ct));
-	u16 zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_ORIGINAL);
+	u16 zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_REPLY);
 	u32 seed = cnet->reserved_seed;
 	u32 hash = hash_of(tuple, zone, seed);
 	atomic64_t *slot = &cnet->reserved->slot[hash >> (32 - CTNG_RESERVED_BITS)];

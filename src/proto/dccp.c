@@ -140,9 +140,11 @@ static enum ctng_fate look_at(const struct nf_conn *ct, const struct ctng_pkt *p
 
 	facts->dir = ctng_pkt_dir(pkt);
 	facts->type = header->dccph_type;
-	if (!read_numbers(pkt, header, facts))
-		return ctng_invalid(pkt, ct, CTNG_R_DCCP_HEADER, "header of type %u incomplete",
-				    facts->type);
+	if (!read_numbers(pkt, header, facts)) {
+		ctng_invalid(pkt, ct, CTNG_R_DCCP_HEADER, "header of type %u incomplete",
+			     facts->type);
+		return CTNG_SHORT_DCCP_FATE;
+	}
 
 	return CTNG_TRACK;
 }

@@ -50,8 +50,8 @@ static const u8 transitions[CT_DCCP_ROLE_MAX + 1][DCCP_NR_PKT_TYPES][DCCP_STATES
 	/* 8.3: only servers send it */
 	[DCCP_PKT_CLOSEREQ] = { __, __, __, __, __, __, __, __ },
 	[DCCP_PKT_CLOSE]    = { __, __, __, cg, cg, cg, __, __ },
-	/* 8.1.3, 8.3 */
-	[DCCP_PKT_RESET]    = { tw, tw, tw, tw, tw, tw, tw, tw },
+	/* 8.1.3, 8.3: it is the server's that ends a connection, so only that one counts again */
+	[DCCP_PKT_RESET]    = { tw, tw, tw, tw, tw, tw, tw, ig },
 	/* 7.5.3, 7.5.4: sequence numbers are the endpoints' affair */
 	[DCCP_PKT_SYNC]	    = { __, ig, ig, ig, ig, ig, ig, ig },
 	[DCCP_PKT_SYNCACK]  = { __, ig, ig, ig, ig, ig, ig, ig },

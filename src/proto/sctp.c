@@ -250,6 +250,7 @@ static void step_through(struct ip_ct_sctp *assoc, const struct ctng_pkt *pkt,
 	while (!out->fault && walk_next(&walk)) {
 		out->chunk = walk.header.type;
 		out->before = assoc->state;
+		chunk.held = out->hold;
 		if (!read_chunk(&walk, &chunk)) {
 			out->fault = CTNG_R_SCTP_CHUNK;
 			return;
@@ -263,8 +264,11 @@ static enum ctng_fate explain(const struct nf_conn *ct, const struct ctng_pkt *p
 {
 	const char *dir = facts->dir == IP_CT_DIR_ORIGINAL ? "original" : "reply";
 
-	/* What comes out of the blue is not worth a line: scans are full of it. */
-	if (!nf_ct_is_confirmed(ct)) {
+	/*
+	 * What no connection begins with is not worth a line: scans are full of it. A tag
+	 * that nobody has chosen yet is.
+	 */
+	if (!nf_ct_is_confirmed(ct) && ctng_sctp_tag_fits(&ct->proto.sctp, facts)) {
 		ctng_count(pkt->state->net, out->fault);
 		return CTNG_INVALID;
 	}

@@ -45,11 +45,13 @@ struct sctp_facts {
  * @kind: what it is.
  * @reflected: the T bit: sent by somebody who doesn't know the tag of the
  *	receiver and sends back his own.
+ * @held: a chunk before it in the packet was SCTP_STEP_HOLD.
  * @init_tag: tag that the sender of an INIT or INIT ACK wants to be called by.
  */
 struct sctp_part {
 	enum sctp_kind	kind;
 	bool		reflected;
+	bool		held;
 	__be32		init_tag;
 };
 

@@ -148,6 +148,10 @@ void ctng_sctp_start(struct ip_ct_sctp *assoc, const struct sctp_facts *facts)
 	memset(assoc, 0, sizeof(*assoc));
 	assoc->state = SCTP_CONNTRACK_NONE;
 
+	/* whatever tag it has, 0 included, which is the one that we know so far */
+	if (facts->kinds & BIT(SCTP_KIND_INIT))
+		assoc->init[IP_CT_DIR_ORIGINAL] = 1;
+
 	if (facts->kinds & BIT(SCTP_KIND_HEARTBEAT))
 		assoc->vtag[IP_CT_DIR_ORIGINAL] = facts->vtag;
 
@@ -190,11 +194,12 @@ static bool tag_of_chunk_fits(const struct ip_ct_sctp *assoc, const struct sctp_
 /*
  * On a path that began with a HEARTBEAT nobody has told us the tags: learn
  * them. And if we missed that the endpoints started over with new ones, a
- * HEARTBEAT is the first to tell: let one pass, and if it is answered, take the
- * tags from now on. Never with DATA in the same packet, which would slip by.
+ * HEARTBEAT is the first to tell: let it pass, and if the last one is answered, take the
+ * tags from now on. Never with DATA in the same packet, which would slip by, and one in
+ * a packet is enough.
  */
 static enum sctp_step meet_heartbeat(struct ip_ct_sctp *assoc, const struct sctp_facts *facts,
-				     enum sctp_kind kind)
+				     const struct sctp_part *chunk)
 {
 	enum ip_conntrack_dir dir = facts->dir;
 	bool doubt = assoc->flags & TAG_IN_DOUBT;
@@ -209,12 +214,10 @@ static enum sctp_step meet_heartbeat(struct ip_ct_sctp *assoc, const struct sctp
 		return SCTP_STEP_STAY;
 	}
 
-	if (facts->data)
+	if (facts->data || chunk->held)
 		return SCTP_STEP_BAD_TAG;
 
-	if (kind == SCTP_KIND_HEARTBEAT) {
-		if (doubt)
-			return SCTP_STEP_BAD_TAG;
+	if (chunk->kind == SCTP_KIND_HEARTBEAT) {
 		assoc->flags |= TAG_IN_DOUBT;
 		assoc->last_dir = dir;
 		return SCTP_STEP_HOLD;
@@ -263,8 +266,8 @@ static bool init_ack_is_stale(const struct ip_ct_sctp *assoc, enum ip_conntrack_
 
 /**
  * ctng_sctp_step() - apply a chunk to a connection
- * @assoc: the connection. Unchanged if the chunk doesn't fit, save for a tag that
- *	a HEARTBEAT (ACK) told.
+ * @assoc: the connection. Unchanged if the chunk doesn't fit, save for what a HEARTBEAT
+ *	(ACK) or a COOKIE ACK told.
  * @facts: the packet that the chunk is in.
  * @chunk: the chunk.
  *
@@ -282,9 +285,15 @@ enum sctp_step ctng_sctp_step(struct ip_ct_sctp *assoc, const struct sctp_facts 
 		return SCTP_STEP_BAD_TAG;
 
 	if (chunk->kind == SCTP_KIND_HEARTBEAT || chunk->kind == SCTP_KIND_HEARTBEAT_ACK) {
-		tag = meet_heartbeat(assoc, facts, chunk->kind);
+		tag = meet_heartbeat(assoc, facts, chunk);
 		if (tag != SCTP_STEP_STAY)
 			return tag;
+	}
+
+	/* whatever comes of it, both sides know their tags */
+	if (chunk->kind == SCTP_KIND_COOKIE_ACK) {
+		assoc->init[IP_CT_DIR_ORIGINAL] = 0;
+		assoc->init[IP_CT_DIR_REPLY] = 0;
 	}
 
 	next = transitions[dir][chunk->kind][assoc->state];
@@ -305,10 +314,6 @@ enum sctp_step ctng_sctp_step(struct ip_ct_sctp *assoc, const struct sctp_facts 
 		if (init_ack_is_stale(assoc, dir, chunk->init_tag))
 			return SCTP_STEP_BAD_TAG;
 		assoc->vtag[!dir] = chunk->init_tag;
-		break;
-	case SCTP_KIND_COOKIE_ACK:
-		assoc->init[IP_CT_DIR_ORIGINAL] = 0;
-		assoc->init[IP_CT_DIR_REPLY] = 0;
 		break;
 	default:
 		break;

@@ -170,7 +170,8 @@ static void step(struct nf_conn *ct, const struct tcp_seg *seg,
 						 READ_ONCE(tn->tcp_be_liberal));
 		if (out->fit.reason != CTNG_R_NONE) {
 			out->move.way = TCP_WAY_NO_FIT;
-			if (test_bit(IPS_ASSURED_BIT, &ct->status) && !is_minor(&out->fit))
+			if ((READ_ONCE(ct->status) & (IPS_ASSURED | IPS_FIXED_TIMEOUT)) ==
+			    IPS_ASSURED && !is_minor(&out->fit))
 				doubt(tcp, seg, timeouts, out);
 			return;
 		}
@@ -440,7 +441,6 @@ static void tcp_init_net(struct net *net)
 const struct nf_conntrack_l4proto nf_conntrack_l4proto_tcp = {
 	.l4proto		= IPPROTO_TCP,
 	.nlattr_size		= CTNG_TCP_NLATTR_SIZE,
-	.allow_clash		= true,
 	.can_early_drop		= tcp_can_early_drop,
 	.to_nlattr		= ctng_tcp_to_nlattr,
 	.from_nlattr		= ctng_tcp_from_nlattr,

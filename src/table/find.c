@@ -214,3 +214,23 @@ ctng_table_find_get(struct ctng_table *t, const struct nf_conntrack_zone *zone,
 	return h;
 }
 
+/**
+ * ctng_table_find_reply() - find who has the tuple that replies will have
+ * @t: the table.
+ * @zone: zone of a connection that is not in the table.
+ * @tuple: its reply tuple; dst.dir does not count.
+ *
+ * Unlike that of a packet, its zone is known to be the one of replies: an entry
+ * in the zone that counts in original direction only is not in the way.
+ *
+ * Context: under rcu_read_lock().
+ * Return: as ctng_table_find_get().
+ */
+struct nf_conntrack_tuple_hash *
+ctng_table_find_reply(struct ctng_table *t, const struct nf_conntrack_zone *zone,
+		      const struct nf_conntrack_tuple *tuple)
+{
+	const struct ctng_key key = { .tuple = tuple, .zone = zone };
+
+	return table_find(t, &key, nf_ct_zone_id(zone, IP_CT_DIR_REPLY));
+}

@@ -85,6 +85,9 @@ unsigned int ctng_table_slots(struct ctng_table *t);
 struct nf_conntrack_tuple_hash *
 ctng_table_find_get(struct ctng_table *t, const struct nf_conntrack_zone *zone,
 		    const struct nf_conntrack_tuple *tuple);
+struct nf_conntrack_tuple_hash *
+ctng_table_find_reply(struct ctng_table *t, const struct nf_conntrack_zone *zone,
+		      const struct nf_conntrack_tuple *tuple);
 
 /* Which tuples of a connection go into the table. */
 #define CTNG_BOTH_DIRS	(BIT(IP_CT_DIR_ORIGINAL) | BIT(IP_CT_DIR_REPLY))
