@@ -3,8 +3,8 @@
 """The same packets to the in-tree module and to ours: do both make the same of each?
 
 In the environment: PROTO, protocols (all); N, packets of each protocol, or SECONDS, time for all
-of them; SEED, to play the same again. FUZZ=1: bytes of the packets are changed, nothing is
-compared, the kernel is to survive it.
+of them; SEED, to play the same again; SHOW, how many differences to shorten and show. FUZZ=1:
+bytes of the packets are changed, nothing is compared, the kernel is to survive it.
 """
 
 import os
@@ -20,19 +20,25 @@ from replay import (GENERATORS, MUTATE, PACKETS, SIZE, Scenario, Tracker, batch,
 from rig import Ktap  # noqa: E402
 from rules import explained  # noqa: E402
 
-ROUND = int(os.environ.get("ROUND", 4000))  # packets of a protocol between two loads
-SHOWN = int(os.environ.get("SHOW", 3))  # differences of a protocol to shorten and show
-
+PACKETS_WANTED = int(os.environ.get("N", 0))
+SECONDS = float(os.environ.get("SECONDS", 60))
+SHOW = int(os.environ.get("SHOW", 3))
+# packets of a protocol between two loads
+ROUND = int(os.environ.get("ROUND", 20000 if PACKETS_WANTED else 4000))
 
 SPENT = {}    # seconds of playing
 
 
 class Totals:
+    """What was found of a protocol: cases by kind, and of the intended ones by rule."""
+
     def __init__(self):
-        self.packets = self.unexplained = self.transient = 0
-        self.explained = {}
-        self.shown = []
-        self.classes = {}
+        self.packets = 0
+        self.unexplained, self.transient, self.explained = {}, {}, {}
+
+    @staticmethod
+    def count(cases):
+        return sum(map(len, cases.values()))
 
 
 def count_packets(data):
@@ -59,52 +65,55 @@ def play_round(judge, rng, generators, totals):
 
 
 def judge_case(judge, case, total):
-    rule = explained(case)
+    """Is it intended? If not, and if it comes again, it is shown, unless its like was."""
+    rule, kind = explained(case), case.summary()
     if rule:
-        total.explained[rule.__name__] = total.explained.get(rule.__name__, 0) + 1
+        total.explained.setdefault(rule.__name__, []).append(case)
         return
-    if len(total.shown) >= SHOWN:
-        total.unexplained += 1
-        total.classes.setdefault(case.summary(), []).append(case)
+    if kind in total.unexplained or len(total.unexplained) >= SHOW:
+        total.unexplained.setdefault(kind, []).append(case)
         return
     again = judge.again(case)
     if not again:
-        total.transient += 1
+        total.transient.setdefault(kind, []).append(case)
         return
-    total.unexplained += 1
-    lines = list(judge.show(judge.shorten(again)))
-    total.shown.append(lines)
-    print("".join(f"# {part}\n" for line in lines for part in line.split("\n")), flush=True)
+    total.unexplained[kind] = [case]
+    print("".join(f"# {part}\n" for line in judge.show(judge.shorten(again))
+                  for part in line.split("\n")), flush=True)
 
 
-def compare(tracker, generators, seed):
-    packets, seconds = int(os.environ.get("N", 0)), float(os.environ.get("SECONDS", 120))
-    totals = {gen: Totals() for gen in generators}
-    judge, rng, started = Judge(tracker), random.Random(seed), time.monotonic()
-    while min(t.packets for t in totals.values()) < packets if packets else \
-            time.monotonic() - started < seconds:
-        play_round(judge, rng, generators, totals)
-        if sum(len(t.shown) for t in totals.values()) >= SHOWN:
-            break
-
+def finish(totals, started):
     ktap = Ktap()
     print(f"# {sum(t.packets for t in totals.values())} packets on each module in "
           f"{time.monotonic() - started:.0f} s; played in "
           + ", ".join(f"{seconds:.0f} s ({which})" for which, seconds in SPENT.items()))
     for gen, total in totals.items():
-        rules = "".join(f", {n} {name}" for name, n in total.explained.items())
-        print(f"# {GENERATORS[gen]}: {total.packets} packets, {total.unexplained} unexplained "
-              f"differences, {total.transient} of timing{rules}")
-        for summary, cases in sorted(total.classes.items()):
-            print(f"#   also {len(cases)} times, the first in scenario "
-                  f"{cases[0].scenario.seed:#x}: {summary}: {cases[0].values()}")
+        rules = "".join(f", {len(cases)} {name}" for name, cases in total.explained.items())
+        print(f"# {GENERATORS[gen]}: {total.packets} packets, "
+              f"{total.count(total.unexplained)} unexplained differences, "
+              f"{total.count(total.transient)} of timing{rules}")
+        for what, cases in (("unexplained", total.unexplained), ("timing", total.transient)):
+            for kind, same in sorted(cases.items()):
+                print(f"#   {what}, {len(same)} times, the first in scenario "
+                      f"{same[0].scenario.seed:#x}: {kind}: {same[0].values()}")
         ktap.result(not total.unexplained and total.packets,
                     f"{GENERATORS[gen]}: the same of each packet")
     ktap.finish()
 
 
+def compare(tracker, generators, seed):
+    totals = {gen: Totals() for gen in generators}
+    judge, rng, started = Judge(tracker), random.Random(seed), time.monotonic()
+    while min(t.packets for t in totals.values()) < PACKETS_WANTED if PACKETS_WANTED else \
+            time.monotonic() - started < SECONDS:
+        play_round(judge, rng, generators, totals)
+        if sum(len(t.unexplained) for t in totals.values()) >= SHOW:
+            break
+    finish(totals, started)
+
+
 def fuzz(tracker, generators, seed):
-    packets = int(os.environ.get("N", 100000))
+    packets = PACKETS_WANTED or 100000
     tracker.load(os.environ.get("MODULE", "ours"))
     rng, ktap = random.Random(seed), Ktap()
     for gen in generators:

@@ -4,19 +4,27 @@
 import ctypes
 
 from replay import (ACTIONS, GENERATORS, NAT, PATHS, POKES, SIZE, Record, Shown, blob, flat)
-from rules import NOT_COMPARED, explained
+from rules import explained, logs_more
+
+
+LOGGED = Record.logged.offset
 
 
 class Case:
-    """A difference: the scenario, the operation, both records, the names of the fields."""
+    """A difference: the scenario, the operation, all records, the names of the fields."""
 
     def __init__(self, scenario, at, theirs, ours):
-        self.scenario, self.at, self.theirs, self.ours = scenario, at, theirs, ours
+        self.scenario, self.at, self.all_theirs = scenario, at, theirs
+        self.theirs, self.ours = record(theirs, at), record(ours, at)
         self.gen = GENERATORS[scenario.gen]
-        other = dict(flat(ours))
-        self.fields = [name for name, value in flat(theirs) if value != other[name] and
-                       name not in NOT_COMPARED.get(self.gen, ())]
+        other = dict(flat(self.ours))
+        self.fields = [name for name, value in flat(self.theirs) if value != other[name]]
+        if "logged" in self.fields and logs_more(self.gen, self.theirs, self.ours):
+            self.fields.remove("logged")
 
+    def past(self):
+        """What the in-tree module made of the operations before."""
+        return (record(self.all_theirs, at) for at in range(self.at))
 
     def values(self):
         theirs, ours = dict(flat(self.theirs)), dict(flat(self.ours))
@@ -29,18 +37,24 @@ class Case:
         return f"{ACTIONS[self.theirs.action]}: {', '.join(names)}"
 
 
-def records(data, size=SIZE):
-    return [data[at:at + size] for at in range(0, len(data), size)]
+def record(data, at):
+    return Record.from_buffer_copy(data, at * SIZE)
+
+
+def only_logged(gen, theirs, ours):
+    end = LOGGED + 4
+    return theirs[:LOGGED] == ours[:LOGGED] and theirs[end:] == ours[end:] and \
+        logs_more(gen, record(theirs, 0), record(ours, 0))
 
 
 def first_difference(scenario, theirs, ours):
     """The first operation of a scenario that differs, or None."""
-    for at, (a, b) in enumerate(zip(records(theirs), records(ours))):
-        if a == b:
+    gen = GENERATORS[scenario.gen]
+    for at in range(len(scenario)):
+        a, b = (data[at * SIZE:(at + 1) * SIZE] for data in (theirs, ours))
+        if a == b or only_logged(gen, a, b):
             continue
-        case = Case(scenario, at, Record.from_buffer_copy(a), Record.from_buffer_copy(b))
-        if case.fields:
-            return case
+        return Case(scenario, at, theirs, ours)
     return None
 
 
@@ -81,21 +95,16 @@ class Judge:
     def shorten(self, case):
         """The shortest sequence of steps, by leaving out ever smaller parts, that differs."""
         case = self.again_to_the_point(case) or case
-        size = max(1, len(case.scenario.steps) // 2)
         while True:
             steps = case.scenario.steps
+            sizes = [len(steps) >> n for n in range(1, len(steps).bit_length())]
             tries = [case.scenario.only(steps[:at] + steps[at + size:])
-                     for at in range(0, len(steps), size)]
-            found = self.both(tries) if len(steps) > 1 else []
-            if found:
-                case = min(found, key=lambda c: c.at)
-                case = Case(case.scenario.only(case.scenario.steps[:case.at]), case.at,
-                            case.theirs, case.ours)
-                size = min(size, max(1, len(case.scenario.steps) // 2))
-            elif size == 1:
+                     for size in sizes for at in range(0, len(steps), size)]
+            found = self.both(tries) if tries else []
+            if not found:
                 return case
-            else:
-                size = (size + 1) // 2
+            case = min(found, key=lambda c: c.at)
+            case.scenario = case.scenario.only(case.scenario.steps[:case.at])
 
     def again_to_the_point(self, case):
         found = self.both([case.scenario.only(case.scenario.steps[:case.at])])
@@ -103,34 +112,41 @@ class Judge:
 
     def show(self, case):
         """The sequence and what both modules made of it, as lines."""
-        data, out = blob([case.scenario]), {}
+        data, plain, shown = blob([case.scenario]), {}, {}
         for which in ("in-tree", "ours"):
             self.tracker.load(which)
-            out[which] = records(self.tracker.play(data, show=True), SIZE + ctypes.sizeof(Shown))
+            plain[which], shown[which] = split(self.tracker.play(data, show=True))
         yield (f"{case.gen}{' with NAT' if case.scenario.flags & NAT else ''}, scenario "
                f"{case.scenario.seed:#x}, steps {' '.join(map(hex, case.scenario.steps))}")
-        for at, (a, b) in enumerate(zip(out["in-tree"], out["ours"])):
-            theirs, ours = Record.from_buffer_copy(a), Record.from_buffer_copy(b)
-            yield f"{at}: {describe(theirs, Shown.from_buffer_copy(a[SIZE:]))}"
-            yield f"     {outcome(theirs)}"
-            if not Case(case.scenario, at, theirs, ours).fields:
+        for at in range(len(case.scenario)):
+            here = Case(case.scenario, at, plain["in-tree"], plain["ours"])
+            yield f"{at}: {describe(here.theirs, shown['in-tree'][at])}"
+            yield f"     {outcome(here.theirs)}"
+            if not here.fields:
                 continue
-            yield f"     {outcome(ours)}"
-            for which, raw in (("in-tree", a), ("ours", b)):
-                log = Shown.from_buffer_copy(raw[SIZE:]).log.decode(errors="replace")
+            yield f"     {outcome(here.ours)}"
+            for which in ("in-tree", "ours"):
+                log = shown[which][at].log.decode(errors="replace")
                 if log:
                     yield f"     {which} logs: {log}"
-            other = dict(flat(ours))
-            for name, value in flat(theirs):
-                if value != other[name]:
-                    yield f"     {name}: in-tree {value:#x}, ours {other[name]:#x}"
+            theirs, ours = dict(flat(here.theirs)), dict(flat(here.ours))
+            for name in here.fields:
+                yield f"     {name}: in-tree {theirs[name]:#x}, ours {ours[name]:#x}"
 
 
-def outcome(record):
-    if record.ctinfo == 0xff:
-        return f"-> {record.first} {record.second}"
-    conn = record.conn
-    return (f"-> {record.first} {record.second} ctinfo {record.ctinfo} status {conn.status:#x} "
+def split(data):
+    """Records, and what is shown of each beside it."""
+    each = SIZE + ctypes.sizeof(Shown)
+    starts = range(0, len(data), each)
+    return (b"".join(data[at:at + SIZE] for at in starts),
+            [Shown.from_buffer_copy(data, at + SIZE) for at in starts])
+
+
+def outcome(rec):
+    if rec.ctinfo == 0xff:
+        return f"-> {rec.first} {rec.second}"
+    conn = rec.conn
+    return (f"-> {rec.first} {rec.second} ctinfo {rec.ctinfo} status {conn.status:#x} "
             f"timeout {conn.timeout} proto {' '.join(f'{n:x}' for n in conn.proto).rstrip('0 ')}")
 
 
@@ -144,13 +160,13 @@ def packet_summary(data):
         return ""  # whatever scapy makes of hostile packets
 
 
-def describe(record, shown):
-    action = ACTIONS[record.action]
-    if action == "poke":
-        return f"{action}: {POKES[record.arg]} = {record.result}"
+def describe(rec, shown):
+    action = ACTIONS[rec.action]
+    if action == "poke" and rec.arg < len(POKES):
+        return f"{action}: {POKES[rec.arg]} = {rec.result}"
     if action == "wait":
-        return f"{action}: {record.arg} seconds"
+        return f"{action}: {rec.arg} seconds"
     if action not in ("packet", "again", "error"):
         return action
     data = bytes(shown.packet[:min(shown.len, 382)])
-    return f"{action} ({PATHS[record.path]}): {packet_summary(data)}\n     {data.hex()}"
+    return f"{action} ({PATHS[rec.path]}): {packet_summary(data)}\n     {data.hex()}"

@@ -8,10 +8,12 @@ import os
 import random
 import subprocess
 
-GENERATORS = ["tcp", "udp", "udplite", "icmp", "sctp", "dccp", "gre", "generic"]
+GENERATORS = ["tcp", "udp", "udplite", "icmp", "icmpv6", "sctp", "dccp", "gre",
+              "generic"]
 BEGIN, STEP, END = range(3)
 NAT, MUTATE = 1, 2
-NOTE_RANDOM, NOTE_ODD_SACK, NOTE_SLOW = 1, 2, 4
+(NOTE_RANDOM, NOTE_ODD_SACK, NOTE_SLOW, NOTE_ASIDE, NOTE_BAD_QUOTE,
+ NOTE_SHORT_GRE) = (1 << bit for bit in range(6))
 ACTIONS = ["begin", "end", "packet", "again", "error", "release", "wait", "inject", "poke"]
 PACKETS = [ACTIONS.index(name) for name in ("packet", "again", "error")]
 PATHS = ["forward", "input", "output", "lost"]

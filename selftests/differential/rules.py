@@ -5,12 +5,26 @@ A rule gets a difference (compare.Case) and says if it is the one it is for. Wha
 later in the same scenario is not compared.
 """
 
-from replay import NOTE_ODD_SACK, NOTE_RANDOM, NOTE_SLOW
+import os
 
-# What is not compared at all. More of the INVALID packets of these are logged than in-tree does.
-NOT_COMPARED = {"sctp": ["logged"], "dccp": ["logged"]}
+from replay import (ACTIONS, NAT, NOTE_BAD_QUOTE, NOTE_ODD_SACK, NOTE_RANDOM, NOTE_SHORT_GRE,
+                    NOTE_SLOW, PATHS, STATS)
 
-SEQ_ADJUST, NAT_MASK = 1 << 6, 0x30
+SEQ_ADJUST, NAT_MASK, DESTROY, EXT_SEQADJ = 1 << 6, 0x30, 1 << 2, 1 << 2
+OLD = os.uname().release.startswith("6.1.")
+
+
+def stat(record, name):
+    return record.stat[STATS.index(name)]
+
+
+def is_packet(record):
+    return ACTIONS[record.action] in ("packet", "again")
+
+
+def logs_more(gen, theirs, ours):
+    """An INVALID packet of these protocols is logged, which is not compared then."""
+    return gen in ("sctp", "dccp") and ours.logged > theirs.logged and stat(ours, "invalid")
 
 
 def tuples_equal(conn):
@@ -20,7 +34,10 @@ def tuples_equal(conn):
 
 def udplite_checksum(case):
     """UDP-Lite has its own protocol number in the pseudo header of the checksum."""
-    return case.gen == "udplite" and "logged" in case.fields
+    return case.gen == "udplite" and is_packet(case.theirs) and \
+        PATHS[case.theirs.path] != "output" and \
+        stat(case.theirs, "invalid") + stat(case.ours, "invalid") == 1 and \
+        case.theirs.logged + case.ours.logged == 1
 
 
 def odd_sack(case):
@@ -31,18 +48,74 @@ def odd_sack(case):
 
 def same_both_ways(case):
     """Which direction a packet belongs to if NAT made both look the same."""
-    return tuples_equal(case.theirs.conn)
+    return tuples_equal(case.theirs.conn) or tuples_equal(case.ours.conn)
 
 
-def gre_clash(case):
-    """Two packets of one new GRE flow that overtake each other both get through."""
-    return case.gen == "gre" and "stat[insert_failed]" in case.fields and \
-        case.theirs.stat[3] and case.ours.second == 1
+def clash(case):
+    """Two first packets of a flow that overtake or meet each other both get through."""
+    return (case.gen == "tcp" or OLD) and stat(case.theirs, "insert_failed") == 1 and \
+        stat(case.ours, "clash_resolve") == 1 and case.theirs.second < 0 and case.ours.second == 1
+
+
+def bad_quote(case):
+    """An ICMP error is about no connection if it quotes an IP header that can't be."""
+    return case.ours.note & NOTE_BAD_QUOTE and stat(case.ours, "error") == 1 and \
+        not stat(case.theirs, "error")
+
+
+def waited(case):
+    """Time has passed, and connections that expired by that were left where they are."""
+    return any(ACTIONS[past.action] == "wait" and not past.result for past in case.past())
+
+
+def expired_winner(case):
+    """A connection that has expired, though it is still there, is not in anybody's way."""
+    theirs, ours = case.theirs, case.ours
+    if not waited(case) or ours.second != 1 or stat(ours, "insert_failed") or \
+            stat(ours, "clash_resolve"):
+        return False
+    return (stat(theirs, "insert_failed") and theirs.count == ours.count) or \
+        (stat(theirs, "clash_resolve") and theirs.count in (ours.count, ours.count - 1) and
+         theirs.conn.timeout <= 0)
+
+
+def expired_later(case):
+    """No difference: when exactly connections that have expired are removed."""
+    fields = {name.partition("[")[0] for name in case.fields}
+    kept = [[(event.mask, event.who) for event in rec.event if event.mask & ~DESTROY]
+            for rec in (case.theirs, case.ours)]
+    return waited(case) and fields <= {"count", "n_events", "event"} and kept[0] == kept[1]
+
+
+DRAWN = {"came", "sent", "conn.tuple[1].sport", "conn.tuple[1].dport", "stat[found]",
+         "conn.status", "conn.ext", "conn.seqadj", "ip_summed"}
+
+
+def only_ports(case, *more):
+    """Ports differ, and what follows from one that NAT has changed."""
+    theirs, ours = case.theirs.conn, case.ours.conn
+    return set(case.fields) <= DRAWN.union(more) and \
+        not (ours.status ^ theirs.status) & ~NAT_MASK and \
+        not (ours.ext ^ theirs.ext) & ~EXT_SEQADJ
 
 
 def random_port(case):
-    """No difference: NAT drew a port by random numbers."""
-    return (case.theirs.note | case.ours.note) & NOTE_RANDOM
+    """No difference: NAT drew a port by random numbers, in both modules."""
+    return case.theirs.note & case.ours.note & NOTE_RANDOM and only_ports(case)
+
+
+def reserved_port(case):
+    """A port that another connection has asked for just before is not given to this one,
+    though no connection in the table has it."""
+    return case.ours.note & ~case.theirs.note & NOTE_RANDOM and only_ports(case, "note") and \
+        stat(case.ours, "found") <= stat(case.theirs, "found")
+
+
+def short_gre(case):
+    """No difference: what NAT can't change is dropped, in whichever hook it wants to."""
+    dropped = [rec.first < 0 or rec.second < 0 for rec in (case.theirs, case.ours)]
+    return case.scenario.flags & NAT and case.ours.note & NOTE_SHORT_GRE and any(dropped) and \
+        case.theirs.conn.master | case.ours.conn.master and "stat[drop]" not in case.fields
 
 
 def slow_machine(case):
@@ -50,7 +123,8 @@ def slow_machine(case):
     return (case.theirs.note | case.ours.note) & NOTE_SLOW
 
 
-RULES = [slow_machine, udplite_checksum, odd_sack, same_both_ways, gre_clash, random_port]
+RULES = [slow_machine, udplite_checksum, odd_sack, same_both_ways, clash, bad_quote,
+         expired_winner, expired_later, random_port, reserved_port, short_gre]
 
 
 def explained(case):

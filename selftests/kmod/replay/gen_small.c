@@ -108,6 +108,8 @@ static void gre_packet(struct world *w, struct pkt *p)
 			put_be32(p, key);
 	}
 	p->zeros = PICK(w, 0, 4, 60);
+	if (p->len + p->zeros < 8)
+		w->rec->note |= NOTE_SHORT_GRE;
 }
 
 const struct generator gen_gre = {

@@ -28,8 +28,8 @@ module_param(keep, bool, 0644);
 MODULE_PARM_DESC(keep, "Keep the records to be read");
 
 static const struct generator *const generators[] = {
-	&gen_tcp, &gen_udp, &gen_udplite, &gen_icmp, &gen_sctp, &gen_dccp, &gen_gre,
-	&gen_generic,
+	&gen_tcp, &gen_udp, &gen_udplite, &gen_icmp, &gen_icmpv6, &gen_sctp, &gen_dccp,
+	&gen_gre, &gen_generic,
 };
 
 static DEFINE_MUTEX(lock);
@@ -112,14 +112,17 @@ static void play_error(struct world *w)
 
 static void elapse(struct world *w)
 {
+	bool purge = !one_in(w, 8);
 	unsigned int seconds = PICK(w, 1, 1, 2, 2, 3, 5, 8, 10, 15, 20, 30, 40, 60, 100, 120, 200,
 				    300, 1000, 100000);
 
 	w->rec->action = ACT_WAIT;
 	w->rec->arg = seconds;
 	w->rec->ctinfo = 0xff;
-	replay_elapse(w, seconds, !one_in(w, 8));
-	replay_digest(w);
+	w->rec->result = purge;
+	replay_elapse(w, seconds, purge);
+	if (!show)
+		replay_digest(w);
 }
 
 static void inject(struct world *w, struct nf_conn *ct)
@@ -187,6 +190,11 @@ static void with_conn(struct world *w, enum replay_action action,
 	nf_ct_put(ct);
 }
 
+static bool is_icmp(u8 l4num)
+{
+	return l4num == IPPROTO_ICMP || l4num == IPPROTO_ICMPV6;
+}
+
 static void step(struct world *w, u32 seed)
 {
 	unsigned int kind;
@@ -201,7 +209,7 @@ static void step(struct world *w, u32 seed)
 		replay_release(w, w->held[0].skb ? 0 : 1);
 	} else if (kind < 13) {
 		play_again(w);
-	} else if (kind < (w->gen == &gen_icmp ? 35 : 18)) {
+	} else if (kind < (is_icmp(w->gen->l4num) ? 35 : 18)) {
 		play_error(w);
 	} else if (kind < 28 && w->inject && w->gen->inject) {
 		with_conn(w, ACT_INJECT, inject);
@@ -269,6 +277,8 @@ static int run_all(const u8 *blob, size_t len)
 		if (time_after(jiffies, w->started + HZ / 4))
 			w->rec->note |= NOTE_SLOW;
 		replay_watch_done(w->rec, w->net);
+		if (show && op->kind == OP_STEP)
+			replay_digest(w);
 		if (keep && show)
 			show_packet((struct replay_shown *)(w->rec + 1));
 		if (keep)

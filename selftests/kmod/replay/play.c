@@ -83,6 +83,10 @@ static bool is_random(const struct nf_conn *ct)
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return reply->src.u.all != orig->src.u.all && reply->src.u.all != NAT_TO_PORT;
+	case IPPROTO_GRE: /* a call's key */
+		if (ct->master)
+			break;
+		fallthrough;
 	default:
 		return false;
 	}
@@ -123,13 +127,26 @@ static void note_conn(struct world *w, const struct pkt *p, const struct sk_buff
 
 	w->rec->ip_summed = skb->ip_summed;
 	w->rec->ctinfo = ctinfo;
-	memset(&w->rec->conn, 0, sizeof(w->rec->conn));
 	if (!ct)
 		return;
+	memset(&w->rec->conn, 0, sizeof(w->rec->conn));
 	replay_describe(&w->rec->conn, ct);
 	if (ct->status & IPS_NAT_MASK && is_random(ct))
 		w->rec->note |= NOTE_RANDOM;
 	learn(w, p, ct, ctinfo);
+}
+
+/* What an INVALID packet has left behind. */
+static void note_flow(struct world *w, const struct pkt *p)
+{
+	struct nf_conn *ct = replay_find(w, p->flow);
+
+	if (!ct)
+		return;
+	memset(&w->rec->conn, 0, sizeof(w->rec->conn));
+	replay_describe(&w->rec->conn, ct);
+	w->rec->note |= NOTE_ASIDE;
+	nf_ct_put(ct);
 }
 
 static void finish(struct world *w, const struct pkt *p, struct sk_buff *skb)
@@ -281,6 +298,8 @@ void replay_play(struct world *w, struct pkt *p)
 
 	replay_rules_between(w, skb);
 	note_conn(w, p, skb);
+	if (!skb_nfct(skb))
+		note_flow(w, p);
 	if (p->path == PATH_LOST)
 		kfree_skb(skb);
 	else if (!hold(w, p, skb))

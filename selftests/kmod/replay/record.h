@@ -37,9 +37,12 @@ enum replay_action {
 	ACT_POKE,	/* arg: what an administrator or another module did */
 };
 
-#define NOTE_RANDOM	1	/* NAT has looked for a port by random numbers */
-#define NOTE_ODD_SACK	2	/* a SACK option whose blocks begin at an odd offset */
-#define NOTE_SLOW	4	/* the scenario took so long that timeouts may differ by it */
+#define NOTE_RANDOM	BIT(0)	/* NAT has looked for a port by random numbers */
+#define NOTE_ODD_SACK	BIT(1)	/* a SACK option whose blocks begin at an odd offset */
+#define NOTE_SLOW	BIT(2)	/* the scenario took so long that timeouts may differ by it */
+#define NOTE_ASIDE	BIT(3)	/* the connection is that of the flow, not the packet's */
+#define NOTE_BAD_QUOTE	BIT(4)	/* an ICMP error that quotes an IP header that can't be */
+#define NOTE_SHORT_GRE	BIT(5)	/* GRE without room for a key */
 
 struct replay_tuple {
 	__u8	src[16];

@@ -177,8 +177,8 @@ struct generator {
 	void		(*inject)(struct world *w, struct nf_conn *ct);
 };
 
-extern const struct generator gen_tcp, gen_udp, gen_udplite, gen_icmp, gen_sctp, gen_dccp,
-			      gen_gre, gen_generic;
+extern const struct generator gen_tcp, gen_udp, gen_udplite, gen_icmp, gen_icmpv6, gen_sctp,
+			      gen_dccp, gen_gre, gen_generic;
 
 /* Random numbers of a step: the same seed makes the same packet of the same state. */
 static inline u32 rnd(struct world *w)

@@ -59,15 +59,17 @@ void replay_settings(struct world *w)
 	ct->sysctl_checksum = !one_in(w, 6);
 }
 
-static union nf_inet_addr address(bool six, unsigned int host)
+/* Others in each scenario: what a module keeps beyond its end has nothing to do with the next. */
+static union nf_inet_addr address(bool six, u32 seed, unsigned int host)
 {
 	union nf_inet_addr addr = {};
 
 	if (six) {
 		addr.in6.s6_addr32[0] = htonl(0xfd000000);
+		addr.in6.s6_addr32[1] = htonl(seed);
 		addr.in6.s6_addr32[3] = htonl(host + 1);
 	} else {
-		addr.ip = htonl(0x0a000001 + host);
+		addr.ip = htonl(0x0a000001 + ((seed & 0xffff) << 8) + host);
 	}
 
 	return addr;
@@ -88,8 +90,6 @@ static void make_flow(struct world *w, unsigned int i)
 	struct side *s = &f->side[0];
 
 	f->l4num = w->gen->l4num;
-	if (w->six && f->l4num == IPPROTO_ICMP)
-		f->l4num = IPPROTO_ICMPV6;
 	s->src = w->addr[HOST_A];
 	s->dst = w->addr[HOST_B];
 	s->sport = htons(1024 + below(w, 60000));
@@ -145,6 +145,8 @@ int replay_begin(struct world *w, const struct generator *gen, u32 seed, bool na
 	prandom_seed_state(&w->rnd, seed);
 
 	w->six = one_in(w, 2);
+	if (gen->l4num == IPPROTO_ICMP || gen->l4num == IPPROTO_ICMPV6)
+		w->six = gen->l4num == IPPROTO_ICMPV6;
 	w->inject = one_in(w, 4);
 	w->nat = nat ? 1 + below(w, 15) : 0;
 	w->rules = one_in(w, 2) ? 0 : rnd(w) & (RULE_MARK | RULE_LABELS | RULE_HELPER |
@@ -156,7 +158,7 @@ int replay_begin(struct world *w, const struct generator *gen, u32 seed, bool na
 
 	replay_settings(w);
 	for (i = 0; i < REPLAY_ADDRS; i++)
-		w->addr[i] = address(w->six, i);
+		w->addr[i] = address(w->six, seed, i);
 	for (i = 0; i < REPLAY_FLOWS; i++)
 		make_flow(w, i);
 
