@@ -136,7 +136,7 @@ static void note_conn(struct world *w, const struct pkt *p, const struct sk_buff
 	learn(w, p, ct, ctinfo);
 }
 
-/* What an INVALID packet has left behind. */
+/* What a packet that is INVALID, or was dropped, has left behind. */
 static void note_flow(struct world *w, const struct pkt *p)
 {
 	struct nf_conn *ct = replay_find(w, p->flow);
@@ -293,8 +293,10 @@ void replay_play(struct world *w, struct pkt *p)
 	if (p->path == PATH_OUTPUT)
 		skb_dst_set(skb, dst_clone(route[w->six]));
 	rec->first = through(w, first_hook(p), skb);
-	if (rec->first != 1)
+	if (rec->first != 1) {
+		note_flow(w, p);
 		return;
+	}
 
 	replay_rules_between(w, skb);
 	note_conn(w, p, skb);
