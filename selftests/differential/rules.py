@@ -108,7 +108,7 @@ def random_port(case):
 
 def reserved_port(case):
     """A port that another connection has asked for just before is not given to this one,
-    though no connection in the table has it."""
+    though it has not got it in the end."""
     return case.ours.note & ~case.theirs.note & NOTE_RANDOM and only_ports(case, "note") and \
         stat(case.ours, "found") <= stat(case.theirs, "found")
 

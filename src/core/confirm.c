@@ -129,6 +129,8 @@ int __nf_conntrack_confirm(struct sk_buff *skb)
 		return confirm_failed(net, CTNG_R_DYING);
 	}
 
+	if (ct->status & IPS_NAT_DONE_MASK)
+		ctng_unreserve(ct);
 	trace_ct_confirm(ct, 0);
 	confirm_events(ct);
 

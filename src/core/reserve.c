@@ -6,8 +6,9 @@
  * So the answer is a reservation, for about as long as a packet is under way.
  *
  * A reservation is one word, in a small array where newer ones overwrite older ones:
- * forgetting one costs no more than there being none. Nobody gives one back; that of
- * a packet that was dropped runs out.
+ * forgetting one costs no more than there being none. It is given back when the
+ * connection is confirmed with the tuple; those of a packet that was dropped, or that got
+ * another tuple in the end, run out.
  */
 
 #include <linux/jhash.h>
@@ -70,4 +71,25 @@ bool ctng_reserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn *
 	old = atomic64_read(slot);
 
 	return !is_valid(old, new) || is_same_owner(old, new);
+}
+
+/**
+ * ctng_unreserve() - the table holds the tuple now
+ * @ct: a connection that was just confirmed.
+ *
+ * Context: any.
+ */
+void ctng_unreserve(const struct nf_conn *ct)
+{
+	struct ctng_net *cnet = ctng_pernet(nf_ct_net(ct));
+	u16 zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_REPLY);
+	u32 seed = cnet->reserved_seed;
+	u32 hash = hash_of(nf_ct_tuple(ct, IP_CT_DIR_REPLY), zone, seed);
+	atomic64_t *slot = &cnet->reserved->slot[hash >> (32 - CTNG_RESERVED_BITS)];
+	u64 old = atomic64_read(slot);
+
+	if (old >> 32 == hash &&
+	    is_same_owner(old, reservation(hash, hash_of(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL),
+							 zone, seed))))
+		atomic64_cmpxchg(slot, old, 0);
 }

@@ -75,7 +75,7 @@ static void make_call(struct world *w, struct pkt *p)
 	t.dst.u.gre.key = (__force __be16)w->tag[0][1];
 	local_bh_disable();
 	if (nfct_help(ct))
-		w->rec->result = nf_ct_gre_keymap_add(ct, one_in(w, 2), &t);
+		w->rec->result = nf_ct_gre_keymap_add(ct, p->dir, &t);
 	local_bh_enable();
 	nf_ct_put(ct);
 }
