@@ -11,8 +11,11 @@ running := $(shell uname -r)
 ifdef KDIR
 override KVER := $(or $(file <$(KDIR)/include/config/kernel.release),$(error $(KDIR) is not built))
 endif
+# The kernels of tools/debug/kernel lie here.
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/conntrack-ng
 headers = $(firstword $(wildcard $(if $(KDIR),$(KDIR)/Makefile,$(addsuffix /Makefile,\
-		/lib/modules/$(1)/build /usr/src/linux-headers-$(1)))))
+		/lib/modules/$(1)/build /usr/src/linux-headers-$(1) \
+		$(cache)/debug-*/*-root/lib/modules/$(1)/build))))
 
 # What to build for: the running kernel if its headers are here, else the reference kernels;
 # to choose others: make KVER=6.1.0-42-amd64, or several in quotes, or KVER=all
@@ -60,12 +63,17 @@ contract-%: modules-%
 	@tools/contract $* $(dir $(call headers,$*))Module.symvers build/$*/Module.symvers
 
 # The tests that run in the kernel, with the code under test in themselves
-testmodules: $(KVER:%=testmodules-%)	## build the test modules
+testmodules: $(KVER:%=testmodules-%) build/netlink_fuzz	## build the test modules
 
 testmodules-%: modules-%
 	@tools/mirror build/$*
 	@+$(call kbuild,$*,build/$*/selftests/kmod) modules
 	@$(call drop_debug,build/$*/selftests/kmod)
+
+# A program for the VMs, not for this machine
+build/netlink_fuzz: $(wildcard selftests/fuzz/*.[ch])
+	$(CC) -O2 -Wall -Wextra -Wno-missing-field-initializers \
+		-Wno-sign-compare -o $@ $(filter %.c,$^)
 
 # The benchmark's module, for the kernel's own nf_conntrack as well as ours
 benchmodule-%:

@@ -38,25 +38,6 @@ rules() {
 	END
 }
 
-# Modules on top of the module $1, the topmost first, and $1
-pile() {
-	local module
-	for module in $(ls /sys/module/"$1"/holders); do
-		pile "$module"
-	done
-	echo "$1"
-}
-
-# Rules are destroyed some time after they are gone, and as long they hold the modules.
-unloaded() {
-	local modules
-	[ -e /sys/module/nf_conntrack ] || return 0
-	modules=$(pile nf_conntrack)
-	# shellcheck disable=SC2086
-	rmmod $modules 2>/dev/null
-	[ ! -e /sys/module/nf_conntrack ]
-}
-
 unload() {
 	router nft flush ruleset
 	! command -v nfct >/dev/null || wait_for 10 router nfct del timeout short
@@ -65,10 +46,6 @@ unload() {
 
 traffic_is_tracked() {
 	[ "$(hosts cat router /proc/sys/net/netfilter/nf_conntrack_count)" -ge 50 ]
-}
-
-kernel_is_content() {
-	! dmesg | grep -E 'BUG|WARNING|Oops|refcount|objects remaining|Objects remaining|Call Trace'
 }
 
 network
