@@ -94,6 +94,9 @@ differential: setup	## compare with the in-tree module at length: N=20000 PROTO=
 	@selftests/check -v -j 1 -t 86400 $(chosen:%=-k %) -e N=$(or $(N),200000) \
 		-e PROTO="$(PROTO)" -e SEED=$(SEED) test_differential
 
+debug-check: setup	## in debug kernels, for hours: PART="packets soak" VERSIONS=6.12 SCALE=10
+	@tools/debug/check $(PART)
+
 demo: setup	## a router with a stateful policy and NAT, step by step, in a VM
 	@tools/demo/run $(DEMO_KVER)
 
@@ -119,4 +122,4 @@ src/%.o:
 	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
 .PHONY: all help setup modules modules_install uninstall contract testmodules tools check bench \
-	differential demo shell sparse style clean
+	differential debug-check demo shell sparse style clean

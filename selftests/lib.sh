@@ -55,7 +55,19 @@ skip_all() { # REASON
 	exit $KSFT_SKIP
 }
 
+# Where the kernel looks for memory that nobody knows of any more (kmemleak=on)
+nothing_lost() {
+	local leaks=/sys/kernel/debug/kmemleak
+	# An object has to be an orphan for some seconds, and in two scans.
+	sleep 6
+	echo scan >$leaks
+	sleep 6
+	echo scan >$leaks
+	! grep . $leaks
+}
+
 finish() {
+	! grep -qs kmemleak=on /proc/cmdline || check "no memory is lost" nothing_lost
 	echo "1..$tests_done"
 	[ $tests_done -gt 0 ] && [ $tests_failed = 0 ]
 	exit

@@ -148,7 +148,7 @@ slab_at_most() { # CACHE LIMIT
 	[ "$(slab "$1")" -le "$2" ]
 }
 
-# Fifty namespaces, ten at a time, that go while packets still come in.
+# Namespaces, ten at a time, that go while packets still come in.
 churn() {
 	local round i batch before
 	if [ ! -e /sys/kernel/slab/nf_conntrack/objects ]; then
@@ -159,7 +159,7 @@ churn() {
 	for i in 0 1 2 3 4 5 6 7 8 9; do
 		hosts flood flood$i client 10.1.$i.2
 	done
-	for round in 1 2 3 4 5; do
+	for ((round = 1; round <= ${ROUNDS:-5}; round++)); do
 		more_hosts=
 		batch=
 		for i in 0 1 2 3 4 5 6 7 8 9; do

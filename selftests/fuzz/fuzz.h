@@ -7,9 +7,9 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define fallthrough	__attribute__((__fallthrough__))
 #define MAX_ATTRS	200	/* of one message that are remembered, to be spoilt */
 #define MAX_MESSAGE	16000
 #define NO_PARENT	(-1)
@@ -21,7 +21,7 @@ enum kind {
 	K_STRING,			/* of .names */
 	K_RAW,				/* .size bytes */
 	K_NEST,				/* of .nest, any of its attributes */
-	K_TUPLE,			/* of .nest, mostly one that makes sense; .value is the direction */
+	K_TUPLE,			/* likewise, mostly one of the flow; .value: direction */
 };
 
 /**
@@ -34,10 +34,10 @@ enum kind {
  * @nest: what lies in it.
  */
 struct attr {
-	uint16_t type;
-	uint8_t kind;
-	uint32_t value;
-	uint8_t size;
+	__u16 type;
+	__u8 kind;
+	__u32 value;
+	__u8 size;
 	const char *const *names;
 	const struct nest *nest;
 };
@@ -59,10 +59,10 @@ struct nest {
  */
 struct request {
 	const char *name;
-	uint16_t type;
-	uint16_t flags;
+	__u16 type;
+	__u16 flags;
 	unsigned int weight;
-	uint64_t always;
+	__u64 always;
 	const struct nest *body;
 	bool admin;
 };
@@ -70,15 +70,15 @@ struct request {
 /* A connection that messages are about; few differ, so that they meet. */
 struct flow {
 	bool six;
-	uint8_t proto;
-	uint8_t host[2];
-	uint16_t port[2];
-	uint16_t zone;
+	__u8 proto;
+	__u8 host[2];
+	__u16 port[2];
+	__u16 zone;
 };
 
 /* A message, and where its attributes are. */
 struct message {
-	uint8_t data[MAX_MESSAGE];
+	__u8 data[MAX_MESSAGE];
 	unsigned int len;
 	struct place {
 		unsigned int at;
@@ -91,21 +91,21 @@ struct message {
 extern const struct request requests[];
 extern const unsigned int n_requests;
 
-uint32_t rnd(void);
-void seed_rnd(uint64_t seed);
+__u32 rnd(void);
+void seed_rnd(__u64 seed);
 
 /* A number below n, which is not 0. */
-static inline uint32_t below(uint32_t n)
+static inline __u32 below(__u32 n)
 {
 	return rnd() % n;
 }
 
-static inline bool one_in(uint32_t n)
+static inline bool one_in(__u32 n)
 {
 	return !below(n);
 }
 
-void make_message(struct message *m, const struct request *request, uint32_t number);
+void make_message(struct message *m, const struct request *request, __u32 number);
 void spoil_message(struct message *m);
 
 #endif

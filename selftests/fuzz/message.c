@@ -8,26 +8,26 @@
 
 #include "fuzz.h"
 
-static uint64_t state;
+static __u64 state;
 
 /* splitmix64: any seed is good */
-uint32_t rnd(void)
+__u32 rnd(void)
 {
-	uint64_t z = state += 0x9e3779b97f4a7c15;
+	__u64 z = state += 0x9e3779b97f4a7c15;
 
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
 	z = (z ^ z >> 27) * 0x94d049bb133111eb;
 	return (z ^ z >> 31) >> 32;
 }
 
-void seed_rnd(uint64_t seed)
+void seed_rnd(__u64 seed)
 {
 	state = seed;
 }
 
-static uint64_t odd_number(void)
+static __u64 odd_number(void)
 {
-	static const uint64_t odd[] = {
+	static const __u64 odd[] = {
 		0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff,
 		0x80000000, 0xfffffffe, 0xffffffff, 0x7fffffffffffffff, 0xffffffffffffffff,
 	};
@@ -35,7 +35,7 @@ static uint64_t odd_number(void)
 	if (one_in(3))
 		return below(40);
 	if (one_in(3))
-		return (uint64_t)rnd() << 32 | rnd();
+		return (__u64)rnd() << 32 | rnd();
 	return odd[below(ARRAY_SIZE(odd))];
 }
 
@@ -55,7 +55,7 @@ static struct nlattr *attr_at(struct message *m, unsigned int at)
 }
 
 /* Begin an attribute; returns its place, for close_attr() and for those inside. */
-static int open_attr(struct message *m, uint16_t type, int parent)
+static int open_attr(struct message *m, __u16 type, int parent)
 {
 	struct nlattr head = { .nla_type = type };
 	int n = m->n_places;
@@ -72,7 +72,7 @@ static void close_attr(struct message *m, int n, unsigned int len)
 	attr_at(m, m->place[n].at)->nla_len = len + NLA_HDRLEN;
 }
 
-static void put_attr(struct message *m, int parent, uint16_t type, const void *data,
+static void put_attr(struct message *m, int parent, __u16 type, const void *data,
 		     unsigned int len)
 {
 	int n = open_attr(m, type, parent);
@@ -81,10 +81,10 @@ static void put_attr(struct message *m, int parent, uint16_t type, const void *d
 	close_attr(m, n, len);
 }
 
-static void put_number(struct message *m, int parent, uint16_t type, unsigned int size,
-		       uint64_t value)
+static void put_number(struct message *m, int parent, __u16 type, unsigned int size,
+		       __u64 value)
 {
-	uint8_t bytes[8];
+	__u8 bytes[8];
 	unsigned int i;
 
 	for (i = 0; i < size; i++)
@@ -92,11 +92,11 @@ static void put_number(struct message *m, int parent, uint16_t type, unsigned in
 	put_attr(m, parent, type, bytes, size);
 }
 
-static void put_address(struct message *m, int parent, uint16_t type, bool six, uint8_t host)
+static void put_address(struct message *m, int parent, __u16 type, bool six, __u8 host)
 {
 	/* those of the test's network, and some that lie in it */
-	uint8_t v4[4] = { 10, 0, 1 + host % 2, 1 + host / 2 % 4 };
-	uint8_t v6[16] = { 0xfd, 0, 0, 1 + host % 2, [15] = 1 + host / 2 % 4 };
+	__u8 v4[4] = { 10, 0, 1 + host % 2, 1 + host / 2 % 4 };
+	__u8 v6[16] = { 0xfd, 0, 0, 1 + host % 2, [15] = 1 + host / 2 % 4 };
 
 	if (six)
 		put_attr(m, parent, type, v6, sizeof(v6));
@@ -115,7 +115,8 @@ static void put_ports(struct message *m, int parent, const struct flow *f, unsig
 		put_number(m, parent, icmp ? CTA_PROTO_ICMP_TYPE : CTA_PROTO_ICMPV6_TYPE, 1,
 			   icmp ? (dir ? 0 : 8) : 128 + dir);
 		put_number(m, parent, icmp ? CTA_PROTO_ICMP_CODE : CTA_PROTO_ICMPV6_CODE, 1, 0);
-		put_number(m, parent, icmp ? CTA_PROTO_ICMP_ID : CTA_PROTO_ICMPV6_ID, 2, f->port[0]);
+		put_number(m, parent, icmp ? CTA_PROTO_ICMP_ID : CTA_PROTO_ICMPV6_ID, 2,
+			   f->port[0]);
 		break;
 	default:
 		put_number(m, parent, CTA_PROTO_SRC_PORT, 2, f->port[dir]);
@@ -123,7 +124,7 @@ static void put_ports(struct message *m, int parent, const struct flow *f, unsig
 	}
 }
 
-static void put_tuple(struct message *m, int parent, uint16_t type, const struct flow *f,
+static void put_tuple(struct message *m, int parent, __u16 type, const struct flow *f,
 		      unsigned int dir)
 {
 	int whole = open_attr(m, type | NLA_F_NESTED, parent), part;
@@ -144,14 +145,14 @@ static void put_tuple(struct message *m, int parent, uint16_t type, const struct
 	close_attr(m, whole, m->len - start);
 }
 
-static void put_nest(struct message *m, int parent, const struct nest *nest, uint64_t always,
+static void put_nest(struct message *m, int parent, const struct nest *nest, __u64 always,
 		     unsigned int seldom);
 
 static void put_any(struct message *m, int parent, const struct attr *a)
 {
-	static const uint8_t sizes[] = { 1, 2, 4, 8, 4 };
-	uint64_t value = one_in(4) ? odd_number() : a->value ? a->value + one_in(4) : below(8);
-	uint8_t raw[256];
+	static const __u8 sizes[] = { 1, 2, 4, 8, 4 };
+	__u64 value = one_in(4) ? odd_number() : a->value ? a->value + one_in(4) : below(8);
+	__u8 raw[256];
 	const char *name;
 	unsigned int i;
 	int n;
@@ -177,7 +178,7 @@ static void put_any(struct message *m, int parent, const struct attr *a)
 			put_tuple(m, parent, a->type, &m->flow, a->value);
 			break;
 		}
-		/* fallthrough */
+		fallthrough;
 	case K_NEST:
 		n = open_attr(m, a->type | NLA_F_NESTED, parent);
 		i = m->len;
@@ -186,14 +187,14 @@ static void put_any(struct message *m, int parent, const struct attr *a)
 		break;
 	case K_HOST32:
 		value = htonl(value);
-		/* fallthrough */
+		fallthrough;
 	default:
 		put_number(m, parent, a->type, sizes[a->kind], value);
 	}
 }
 
 /* Attributes of a nest: those in 'always', of the others one of 'seldom'. */
-static void put_nest(struct message *m, int parent, const struct nest *nest, uint64_t always,
+static void put_nest(struct message *m, int parent, const struct nest *nest, __u64 always,
 		     unsigned int seldom)
 {
 	const struct attr *a;
@@ -210,7 +211,7 @@ static void put_nest(struct message *m, int parent, const struct nest *nest, uin
 
 static void choose_flow(struct flow *f)
 {
-	static const uint8_t protos[] = {
+	static const __u8 protos[] = {
 		IPPROTO_TCP, IPPROTO_TCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDP, IPPROTO_ICMP,
 		IPPROTO_GRE, IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_UDPLITE, IPPROTO_ESP,
 	};
@@ -226,7 +227,7 @@ static void choose_flow(struct flow *f)
 	f->zone = one_in(8) ? below(3) : 0;
 }
 
-void make_message(struct message *m, const struct request *request, uint32_t number)
+void make_message(struct message *m, const struct request *request, __u32 number)
 {
 	struct nlmsghdr *head = (struct nlmsghdr *)m->data;
 	struct nfgenmsg *gen = NLMSG_DATA(head);
@@ -276,7 +277,7 @@ static unsigned int whole_length(struct message *m, unsigned int at)
 
 static void change_payload(struct message *m, unsigned int at, unsigned int len)
 {
-	uint64_t value = odd_number();
+	__u64 value = odd_number();
 	unsigned int i;
 
 	for (i = NLA_HDRLEN; i < len; i++)
@@ -288,7 +289,7 @@ static void spoil_attr(struct message *m)
 	struct place p = m->place[below(m->n_places)], other = m->place[below(m->n_places)];
 	unsigned int len, n;
 	struct nlattr *a = attr_at(m, p.at);
-	uint8_t copy[MAX_MESSAGE];
+	__u8 copy[MAX_MESSAGE];
 
 	/* gone with another one */
 	if (!p.at || !other.at || p.at + NLA_HDRLEN > m->len || other.at + NLA_HDRLEN > m->len)
@@ -330,8 +331,8 @@ static void spoil_attr(struct message *m)
 	case 9:		/* shorter */
 		n = below(len - NLA_HDRLEN + 1);
 		a->nla_len = NLA_HDRLEN + n;
-		splice(m, p.at + NLA_HDRLEN + NLA_ALIGN(n), len - NLA_HDRLEN - NLA_ALIGN(n), NULL, 0,
-		       p.parent);
+		n = NLA_HDRLEN + NLA_ALIGN(n);
+		splice(m, p.at + n, len - n, NULL, 0, p.parent);
 		break;
 	case 10:	/* deeper */
 		for (n = 1 + (one_in(8) ? below(60) : below(3)); n; n--) {
@@ -369,7 +370,8 @@ static void spoil_head(struct message *m)
 		head->nlmsg_type = (head->nlmsg_type & 0xff00) | below(10);
 		break;
 	case 5:		/* to another subsystem on connections */
-		head->nlmsg_type = (head->nlmsg_type & 0xff) | requests[below(n_requests)].type << 8;
+		head->nlmsg_type &= 0xff;
+		head->nlmsg_type |= requests[below(n_requests)].type & 0xff00;
 		break;
 	case 6:
 		m->len = NLMSG_HDRLEN + below(m->len - NLMSG_HDRLEN + 1);

@@ -52,7 +52,7 @@ static int open_socket(void)
 }
 
 /* Attributes that end where they should, and nests of such. */
-static bool well_formed(const uint8_t *data, unsigned int len)
+static bool well_formed(const __u8 *data, unsigned int len)
 {
 	while (len) {
 		const struct nlattr *a = (const struct nlattr *)data;
@@ -87,7 +87,7 @@ static void take_reply(const struct nlmsghdr *head)
 	} else if (head->nlmsg_type == NLMSG_DONE) {
 		count[kind].accepted++;
 	} else if (head->nlmsg_type >= NLMSG_MIN_TYPE &&
-		   !well_formed((const uint8_t *)NLMSG_DATA(head) + sizeof(struct nfgenmsg),
+		   !well_formed((const __u8 *)NLMSG_DATA(head) + sizeof(struct nfgenmsg),
 				NLMSG_PAYLOAD(head, sizeof(struct nfgenmsg)))) {
 		broken++;
 	}
@@ -95,7 +95,7 @@ static void take_reply(const struct nlmsghdr *head)
 
 static void drain(int fd)
 {
-	static uint8_t data[1 << 17];
+	static __u8 data[1 << 17];
 	const struct nlmsghdr *head;
 	int len;
 
@@ -124,7 +124,7 @@ static unsigned int choose_request(void)
 	return i;
 }
 
-static unsigned int fill_batch(uint8_t *data, unsigned int n)
+static unsigned int fill_batch(__u8 *data, unsigned int n)
 {
 	static struct message m;
 	unsigned int len = 0, kind;
@@ -172,9 +172,9 @@ static int report(double seconds, unsigned long messages)
 
 int main(int argc, char **argv)
 {
-	static uint8_t data[BATCH * MAX_MESSAGE];
+	static __u8 data[BATCH * MAX_MESSAGE];
 	unsigned long messages = 10000, done;
-	uint64_t seed = time(NULL) * 1000 + getpid();
+	__u64 seed = time(NULL) * 1000 + getpid();
 	struct timespec start, end;
 	unsigned int len, n;
 	int fd, c;
@@ -197,8 +197,8 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	printf("# netlink_fuzz%s -s %llu -n %lu\n", powerless ? " -p" : in_user_namespace ? " -u" : "",
-	       (unsigned long long)seed, messages);
+	printf("# netlink_fuzz%s%s -s %llu -n %lu\n", powerless ? " -p" : "",
+	       in_user_namespace ? " -u" : "", (unsigned long long)seed, messages);
 	fflush(stdout);
 	seed_rnd(seed);
 	lose_rights();

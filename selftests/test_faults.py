@@ -1,0 +1,291 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""No memory, at each allocation in turn: the first fails, then the second, until all succeed.
+
+Takes a kernel with fault injection (tools/debug/kernel). Only allocations for the module fail,
+as far as the kernel can tell by the stack. Arguments are the parts to run, all by default.
+"""
+
+import contextlib
+import ctypes
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from nlclient import CREATE, EXCL, Client, Refused, both, tuple_of  # noqa: E402
+from rig import Ktap  # noqa: E402
+
+DEBUGFS = "/sys/kernel/debug"
+FAIL_NTH = "/proc/thread-self/fail-nth"
+KINDS = [kind for kind in ("failslab", "fail_page_alloc") if os.path.isdir(f"{DEBUGFS}/{kind}")]
+BELOW = ["nf_defrag_ipv4", "nf_defrag_ipv6", "libcrc32c", "nfnetlink"]
+SYSCTL = "/proc/sys/net/netfilter/"
+BAD = re.compile(r"BUG|WARNING|Oops|refcount|KASAN|UBSAN|lockdep|suspicious RCU|bjects remaining")
+CLONE_NEWNET = 0x40000000
+FINIT_MODULE = 313
+LIBC = ctypes.CDLL(None, use_errno=True)
+MOST = int(os.environ.get("MOST", 3000))  # allocations of one thing
+
+
+def write(path, value):
+    with open(path, "w", encoding="ascii") as f:
+        f.write(str(value))
+
+
+def call(result):
+    """A system call's result, or its error as exception."""
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
+
+def setting(kind, name, value):
+    with contextlib.suppress(FileNotFoundError):  # not each kind, nor each kernel, has all
+        write(f"{DEBUGFS}/{kind}/{name}", value)
+
+
+def text_of(*modules):
+    """The range of the modules' code, or None when one is not loaded."""
+    ranges = []
+    with open("/proc/modules", encoding="ascii") as f:
+        for line in f:
+            name, size, *_, start = line.split()[:6]
+            if name in modules:
+                ranges.append((int(start, 16), int(start, 16) + int(size)))
+    if len(ranges) < len(modules):
+        return None
+    return min(r[0] for r in ranges), max(r[1] for r in ranges)
+
+
+def aim(*modules):
+    """Let only allocations fail that these modules ask for; without any, all."""
+    start, end = text_of(*modules) if modules else (0, (1 << 64) - 1)
+    for kind in KINDS:
+        for name, value in (("verbose", 0), ("ignore-gfp-wait", "N"), ("ignore-gfp-highmem", "N"),
+                            ("min-order", 0), ("probability", 0), ("times", -1),
+                            ("stacktrace-depth", 32), ("require-start", hex(start)),
+                            ("require-end", hex(end))):
+            setting(kind, name, value)
+
+
+class Fault:
+    """Within it, the n-th allocation of this thread fails; afterwards, .hit tells if it was."""
+
+    def __init__(self, nth):
+        self.nth = nth
+        self.hit = False
+
+    def __enter__(self):
+        self.fd = os.open(FAIL_NTH, os.O_RDWR)
+        os.write(self.fd, b"%d" % self.nth)
+        return self
+
+    def __exit__(self, *_):
+        left = os.pread(self.fd, 20, 0)
+        os.write(self.fd, b"0")
+        os.close(self.fd)
+        self.hit = int(left) == 0
+
+
+def each(ktap, name, action, after=None, most=MOST):
+    """Do it with the first, the second, … allocation failing, until none fails any more."""
+    failures, started = 0, time.monotonic()
+    for nth in range(1, most + 1):
+        with Fault(nth) as fault:
+            try:
+                action()
+                error = None
+            except (OSError, Refused) as caught:
+                error = caught
+        failures += error is not None
+        if after:
+            after()
+        if not fault.hit:
+            break
+    ok = not fault.hit and error is None
+    ktap.result(ok or nth == most, f"{name}: {nth - 1} allocations, {failures} errors "
+                f"({time.monotonic() - started:.0f} s)", f"at the end: {error}")
+
+
+def module_file(name):
+    found = subprocess.run(["modinfo", "-n", name], check=True, capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+def load(path):
+    with open(path, "rb") as f:
+        call(LIBC.syscall(FINIT_MODULE, f.fileno(), b"", 0))
+
+
+def unload(name):
+    if os.path.exists(f"/sys/module/{name}"):
+        call(LIBC.syscall(176, name.encode(), os.O_NONBLOCK))  # delete_module
+
+
+def loading(ktap):
+    subprocess.run(["modprobe", "-a", *BELOW], check=True)
+    aim()
+    for name, more in (("nf_conntrack", None), ("nf_conntrack_netlink", "nf_conntrack")):
+        path = module_file(name)
+        if more:
+            load(module_file(more))
+        each(ktap, f"load {name}", lambda path=path: load(path), lambda name=name: unload(name))
+        if more:
+            unload(more)
+
+
+def in_child(function):
+    """In a process of its own, whose exit status is an error's number."""
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            function()
+            status = 0
+        except OSError as error:
+            status = error.errno
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def namespace(ktap):
+    failures = 0
+    for nth in range(1, MOST + 1):
+        def enter():
+            with Fault(nth) as fault:
+                result = LIBC.unshare(CLONE_NEWNET)
+                number = ctypes.get_errno()
+            if result:
+                raise OSError(number, "unshare")
+            if not fault.hit:
+                raise OSError(255, "not hit")
+        status = in_child(enter)
+        if status == 255:
+            break
+        failures += status != 0
+    ktap.result(status == 255 and failures, f"network namespace: {nth - 1} allocations, "
+                f"{failures} errors", f"status {status}")
+
+
+CONNECTION = dict(
+    both("10.0.0.1", "10.0.0.2", 6, 1000, 21), TIMEOUT=100, STATUS=0xe, MARK=5,
+    PROTOINFO={"TCP": {"STATE": 3}}, LABELS=bytes(16), HELP={"NAME": "ftp"},
+    NAT_SRC={"V4_MINIP": "10.9.9.9"}, SEQ_ADJ_ORIG=dict.fromkeys(
+        ("CORRECTION_POS", "OFFSET_BEFORE", "OFFSET_AFTER"), 1))
+TUPLE = {"TUPLE_ORIG": CONNECTION["TUPLE_ORIG"]}
+EXPECTATION = {
+    "MASTER": CONNECTION["TUPLE_ORIG"], "TUPLE": tuple_of("10.0.0.2", "10.0.0.1", 6, 0, 5000),
+    "MASK": tuple_of("255.255.255.255", "255.255.255.255", 6, 0, 0xffff), "TIMEOUT": 100}
+
+
+def requests(ktap):
+    subprocess.run(["modprobe", "-a", "nf_conntrack_netlink", "nf_nat_ftp"], check=True)
+    aim("nf_conntrack", "nf_conntrack_netlink")
+    client = Client()
+    Client(groups=("NEW", "UPDATE", "DESTROY", "EXP_NEW", "EXP_DESTROY"))
+
+    def clean():
+        with contextlib.suppress(Refused):
+            client.request("CT_DELETE", TUPLE)
+
+    def again():
+        clean()
+        client.request("CT_NEW", CONNECTION, flags=CREATE | EXCL)
+
+    clean()
+    each(ktap, "new connection",
+         lambda: client.request("CT_NEW", CONNECTION, flags=CREATE | EXCL), clean)
+    again()
+    each(ktap, "changed connection", lambda: client.request("CT_NEW", TUPLE | {
+        "LABELS": bytes(12) + b"1234", "MARK": 7, "TIMEOUT": 50}))
+    each(ktap, "get connection", lambda: client.request("CT_GET", TUPLE))
+    each(ktap, "dump", client.dump)
+    each(ktap, "dump by a filter", lambda: client.dump(attributes=TUPLE | {
+        "FILTER": {"ORIG_FLAGS": 2, "REPLY_FLAGS": 0}}))
+    each(ktap, "new expectation", lambda: client.request("EXP_NEW", EXPECTATION, flags=CREATE),
+         lambda: client.try_request("EXP_DELETE", {}))
+    again()
+    client.request("EXP_NEW", EXPECTATION, flags=CREATE)
+    each(ktap, "get expectation", lambda: client.request(
+        "EXP_GET", {"TUPLE": EXPECTATION["TUPLE"]}))
+    each(ktap, "dump expectations", lambda: client.dump("EXP_GET"))
+    each(ktap, "dump expectations of one", lambda: client.dump(
+        "EXP_GET", {"MASTER": EXPECTATION["MASTER"]}))
+    each(ktap, "delete connection", lambda: client.request("CT_DELETE", TUPLE), again)
+    each(ktap, "flush", lambda: client.request("CT_DELETE", {}), again)
+    each(ktap, "statistics", lambda: client.request("CT_GET_STATS"))
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def files(ktap):
+    aim("nf_conntrack")
+    for path in ("/proc/net/nf_conntrack", "/proc/net/nf_conntrack_expect",
+                 "/proc/net/stat/nf_conntrack", SYSCTL + "nf_conntrack_count"):
+        if os.path.exists(path):
+            each(ktap, f"read {path}", lambda path=path: read(path))
+    sizes = iter([1024, 8192, 4096, 16384] * MOST)
+    each(ktap, "resize", lambda: write(SYSCTL + "nf_conntrack_buckets", next(sizes)))
+
+
+def packets(ktap):
+    subprocess.run(["nft", "table inet t { chain o { type filter hook output priority 0; "
+                    "ct state new ct mark set 5; ct label set 3; }; "
+                    "chain n { type nat hook postrouting priority srcnat; masquerade; }; }"],
+                   check=True)
+    aim("nf_conntrack")
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            def send(family=family, kind=kind, address=address):
+                with socket.socket(family, kind) as sock:
+                    sock.settimeout(0.5)
+                    with contextlib.suppress(ConnectionRefusedError):
+                        sock.connect((address, 9))
+                        sock.send(b"data")
+            each(ktap, f"{kind.name} to {address}", send)
+    subprocess.run(["nft", "flush ruleset"], check=True)
+
+
+def main():
+    if not KINDS or not os.path.exists(FAIL_NTH):
+        print("1..0 # SKIP this kernel cannot let allocations fail")
+        raise SystemExit(4)
+    # Who is out of memory says so with a stack, which is no bug: not on the console.
+    subprocess.run(["dmesg", "-n", "4"], check=True)
+    subprocess.run(["dmesg", "-C"], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    ktap = Ktap()
+    parts = {f.__name__: f for f in (loading, requests, namespace, files, packets)}
+    for name in sys.argv[1:] or os.environ.get("PARTS", "").split() or parts:
+        subprocess.run(["modprobe", "nf_conntrack"] if name not in ("loading",) else ["true"],
+                       check=True)
+        if name == "namespace":
+            aim("nf_conntrack")
+        parts[name](ktap)
+        aim()
+    subprocess.run(["conntrack", "-F"], check=False, capture_output=True)
+    count = 0
+    for _ in range(50):
+        count = int(read(SYSCTL + "nf_conntrack_count"))
+        if not count:
+            break
+        time.sleep(0.2)
+    ktap.result(not count, "no connection left", f"{count} left")
+    log = subprocess.run(["dmesg"], check=True, capture_output=True, text=True).stdout
+    lines = log.splitlines()
+    hits = [i for i, line in enumerate(lines) if BAD.search(line)]
+    ktap.result(not hits, "nothing in the kernel log",
+                *lines[max(0, hits[0] - 5):hits[0] + 60] if hits else [])
+    ktap.finish()
+
+
+main()
