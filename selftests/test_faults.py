@@ -45,8 +45,9 @@ def call(result):
 
 
 def setting(kind, name, value):
-    with contextlib.suppress(FileNotFoundError):  # not each kind, nor each kernel, has all
-        write(f"{DEBUGFS}/{kind}/{name}", value)
+    path = f"{DEBUGFS}/{kind}/{name}"
+    if os.path.exists(path):  # not each kind, nor each kernel, has all
+        write(path, value)
 
 
 def text_of(*modules):
