@@ -114,6 +114,7 @@ in_router() { # FUNCTION
 faults() {
 	local start size
 	[ -d $failslab ] || return
+	dmesg -n 4
 	read -r start size < <(sed -n 's/^nf_conntrack \([0-9]*\) .* \(0x[0-9a-f]*\).*/\2 \1/p' /proc/modules)
 	printf '%s\n' "0x$(printf %x $((start)))" >$failslab/require-start
 	printf '0x%x\n' $((start + size)) >$failslab/require-end
