@@ -246,10 +246,13 @@ static void change_bytes(struct world *w, struct sk_buff *skb)
 		/* never the first IP header, which the IP layer has checked */
 		at = skb_transport_offset(skb);
 		if (at >= skb_headlen(skb))
-			return;
+			break;
 		at += below(w, skb_headlen(skb) - at);
 		skb->data[at] = one_in(w, 2) ? rnd(w) : skb->data[at] ^ 1 << below(w, 8);
 	}
+	/* A device adds up what has arrived; who finds it wrong says so with a stack. */
+	if (skb->ip_summed == CHECKSUM_COMPLETE)
+		skb->csum = skb_checksum(skb, 0, skb->len, 0);
 }
 
 /* The latest packets, to be played again or to be quoted. */
