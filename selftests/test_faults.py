@@ -204,11 +204,11 @@ def requests(ktap):
          lambda: client.request("CT_NEW", CONNECTION, flags=CREATE | EXCL), clean)
     again()
     each(ktap, "changed connection", lambda: client.request("CT_NEW", TUPLE | {
-        "LABELS": bytes(12) + b"1234", "MARK": 7, "TIMEOUT": 50}))
+        "MARK": 7, "TIMEOUT": 50, "PROTOINFO": {"TCP": {"STATE": 4}}}))
     each(ktap, "get connection", lambda: client.request("CT_GET", TUPLE))
     each(ktap, "dump", client.dump)
     each(ktap, "dump by a filter", lambda: client.dump(attributes=TUPLE | {
-        "FILTER": {"ORIG_FLAGS": 2, "REPLY_FLAGS": 0}}))
+        "FILTER": {"ORIG_FLAGS": 2, "REPLY_FLAGS": 0}}, family=socket.AF_INET))
     each(ktap, "new expectation", lambda: client.request("EXP_NEW", EXPECTATION, flags=CREATE),
          lambda: client.try_request("EXP_DELETE", {}))
     again()
@@ -217,7 +217,7 @@ def requests(ktap):
         "EXP_GET", {"TUPLE": EXPECTATION["TUPLE"]}))
     each(ktap, "dump expectations", lambda: client.dump("EXP_GET"))
     each(ktap, "dump expectations of one", lambda: client.dump(
-        "EXP_GET", {"MASTER": EXPECTATION["MASTER"]}))
+        "EXP_GET", {"MASTER": EXPECTATION["MASTER"]}, socket.AF_INET))
     each(ktap, "delete connection", lambda: client.request("CT_DELETE", TUPLE), again)
     each(ktap, "flush", lambda: client.request("CT_DELETE", {}), again)
     each(ktap, "statistics", lambda: client.request("CT_GET_STATS"))
