@@ -129,6 +129,8 @@ def unload(name):
 
 
 def loading(ktap):
+    lib = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib.sh")
+    subprocess.run(["bash", "-c", f". {lib}; wait_for 20 unloaded"], check=True)
     subprocess.run(["modprobe", "-a", *BELOW], check=True)
     aim()
     for name, more in (("nf_conntrack", None), ("nf_conntrack_netlink", "nf_conntrack")):
