@@ -72,6 +72,7 @@ testmodules-%: modules-%
 
 # A program for the VMs, not for this machine
 build/netlink_fuzz: $(wildcard selftests/fuzz/*.[ch])
+	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Wno-missing-field-initializers \
 		-Wno-sign-compare -o $@ $(filter %.c,$^)
 

@@ -242,8 +242,8 @@ def files(ktap):
 
 def packets(ktap):
     subprocess.run(["nft", "table inet t { chain o { type filter hook output priority 0; "
-                    "ct state new ct mark set 5; ct label set 3; }; "
-                    "chain n { type nat hook output priority -100; th dport 9 redirect to :10; }; }"],
+                    "ct state new ct mark set 5; ct label set 3; }; chain n { "
+                    "type nat hook output priority -100; th dport 9 redirect to :10; }; }"],
                    check=True)
     aim("nf_conntrack")
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
