@@ -127,7 +127,7 @@ class Tracker:
         self.loaded = None
         sh("ip", "link", "set", "lo", "up")
         for prefix, family in (("10.0.0.0/8", "-4"), ("fd00::/16", "-6")):
-            sh("ip", family, "route", "add", "local", prefix, "dev", "lo")
+            sh("ip", family, "route", "replace", "local", prefix, "dev", "lo")
         for module in ("nf_defrag_ipv4", "nf_defrag_ipv6", "libcrc32c"):
             sh("modprobe", module)
 

@@ -47,16 +47,18 @@ def odd_sack(case):
 
 
 def same_both_ways(case):
-    """Which direction a packet belongs to if NAT made both look the same."""
-    if case.fields == ["digest"]:
-        return any(tuples_equal(past.conn) for past in case.past())
-    return tuples_equal(case.theirs.conn) or tuples_equal(case.ours.conn)
+    """Which direction a packet belongs to if NAT made both look the same, or to which of them
+    NAT takes another connection's tuple to belong."""
+    return case.scenario.flags & NAT and any(
+        tuples_equal(conn) for conn in (case.theirs.conn, case.ours.conn,
+                                        *(past.conn for past in case.past())))
 
 
 def clash(case):
     """Two first packets of a flow that overtake or meet each other both get through."""
-    return (case.gen == "tcp" or OLD) and stat(case.theirs, "insert_failed") == 1 and \
-        stat(case.ours, "clash_resolve") == 1 and case.theirs.second < 0 and case.ours.second == 1
+    return (case.gen in ("tcp", "icmp", "icmpv6") or OLD) and \
+        stat(case.theirs, "insert_failed") == 1 and case.theirs.second < 0 and \
+        stat(case.ours, "clash_resolve") == 1 and case.ours.second == 1
 
 
 def bad_quote(case):
