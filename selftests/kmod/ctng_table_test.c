@@ -10,6 +10,8 @@
 #define pr_fmt(fmt) fmt
 
 #include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
 
@@ -332,34 +334,39 @@ static bool test_clash(struct ctng_table *t)
 	return ok;
 }
 
-/* Many connections in one bucket: it spills, and nothing gets lost. */
 /*
  * Makes @want connections without NAT, of tuples from @first on, that fall into the first
- * bucket, as it is now; inserts them.
+ * bucket, as it is now.
  */
-static bool aim(struct ctng_table *t, struct nf_conn **cts, unsigned int want, u32 first)
+static void aim(struct ctng_table *t, struct nf_conn **cts, unsigned int want, u32 first)
 {
 	/* a copy: they may be replaced meanwhile */
 	const struct ctng_buckets bs = *rcu_dereference_raw(t->cur);
 	struct nf_conntrack_tuple tuple;
 	unsigned int n = 0;
-	bool ok = true;
 	u32 k;
 
 	for (k = first; n < want; k++) {
 		if (!(k % 3))
 			continue;
 		tuple_make(&tuple, k);
-		if ((u32)ctng_hash(&tuple, 0, bs.seed, bs.gen) >> bs.shift)
-			continue;
-		cts[n] = conn_make(k, 0);
-		ok &= CHECK(insert_new(t, cts[n]));
-		n++;
+		if (!((u32)ctng_hash(&tuple, 0, bs.seed, bs.gen) >> bs.shift))
+			cts[n++] = conn_make(k, 0);
 	}
+}
+
+static bool insert_all(struct ctng_table *t, struct nf_conn **cts, unsigned int n)
+{
+	bool ok = true;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		ok &= CHECK(insert_new(t, cts[i]));
 
 	return ok;
 }
 
+/* Many connections in one bucket: it spills, and nothing gets lost. */
 static bool test_overflow(struct ctng_table *t)
 {
 	struct ctng_buckets *bs = rcu_dereference_raw(t->cur);
@@ -371,7 +378,8 @@ static bool test_overflow(struct ctng_table *t)
 	if (!CHECK(cts))
 		return false;
 
-	ok = aim(t, cts, n, 0);
+	aim(t, cts, n, 0);
+	ok = insert_all(t, cts, n);
 	ok &= CHECK(atomic_read(&bs->spilled) == 4);
 
 	for (i = 0; i < n; i++)
@@ -463,20 +471,45 @@ static bool test_model(struct ctng_table *t)
 	return ok;
 }
 
+/* Inserts connections and finds them again; says how long that took for each. */
+static bool insert_and_find(struct ctng_table *t, struct nf_conn **cts, unsigned int n,
+			    const char *what)
+{
+	u64 begun = ktime_get_ns(), inserted, found;
+	unsigned int i;
+	bool ok;
+
+	ok = insert_all(t, cts, n);
+	inserted = ktime_get_ns();
+	for (i = 0; i < n; i++)
+		ok &= CHECK(found_as(t, cts[i], i & 1));
+	found = ktime_get_ns();
+	pr_info("# %s: inserted in %llu ns, found in %llu ns\n", what,
+		div_u64(inserted - begun, n), div_u64(found - inserted, n));
+
+	return ok;
+}
+
 /* Whoever aims at a bucket has its seed changed under him; nothing is lost by it. */
 static bool test_flood(struct ctng_table *t)
 {
 	u32 before = rcu_dereference_raw(t->cur)->seed;
 	struct ctng_table_stats stats;
 	struct nf_conn **cts;
-	unsigned int i, n = 600;
-	bool ok;
+	unsigned int i, n = 6000;
+	bool ok = true;
 
 	cts = kcalloc(n, sizeof(*cts), GFP_KERNEL);
 	if (!CHECK(cts))
 		return false;
 
-	ok = aim(t, cts, n, 0);
+	for (i = 0; i < n; i++)
+		cts[i] = conn_make(3 * i + 1, 0);
+	ok &= insert_and_find(t, cts, n, "of 6000 connections, each");
+	empty_table(t);
+
+	aim(t, cts, n, 0);
+	ok &= insert_and_find(t, cts, n, "of 6000 aimed at one bucket");
 	flush_work(&t->resize_work);
 	for (i = 0; i < n; i++)
 		ok &= CHECK(found_as(t, cts[i], i & 1));
@@ -487,7 +520,8 @@ static bool test_flood(struct ctng_table *t)
 	ok &= CHECK(rcu_dereference_raw(t->cur)->seed != before);
 
 	/* once more, too soon: the worker is not to be kept busy */
-	ok &= aim(t, cts, n / 2, 1 << 24);
+	aim(t, cts, 300, 1 << 24);
+	ok &= insert_and_find(t, cts, 300, "of 300 that know the new seed");
 	flush_work(&t->resize_work);
 	ctng_table_stats(t, &stats);
 	ok &= CHECK(stats.rehashes == 1);
