@@ -91,6 +91,9 @@ check: setup	## all tests, in VMs; some of them: make check TESTS="test_tcp nat"
 bench:		## in-tree against ours: time and instructions; ACCEL=kvm for time in KVM
 	@tools/bench/run $(if $(filter kvm,$(ACCEL)),kvm)
 
+floods: setup	## what becomes of clients when a table is full or flooded: CASES="full syn udp other"
+	@tools/bench/floods
+
 differential: setup	## compare with the in-tree module at length: N=20000 PROTO="tcp sctp" SEED=1
 	@selftests/check -v -j 1 -t 86400 $(chosen:%=-k %) -e N=$(or $(N),200000) \
 		-e PROTO="$(PROTO)" -e SEED=$(SEED) test_differential
@@ -123,4 +126,4 @@ src/%.o:
 	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
 .PHONY: all help setup modules modules_install uninstall contract testmodules tools check bench \
-	differential debug-check demo shell sparse style clean
+	floods differential debug-check demo shell sparse style clean

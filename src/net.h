@@ -32,6 +32,8 @@ struct ctng_reasons {
  * @limits: how much the namespace may hold.
  * @sweep_next: before when, in jiffies, the table is not searched from end to end
  *	again; only @expire_work uses it.
+ * @none_to_evict: in which tick, in jiffies32, no connection was found that could make
+ *	room; READ_ONCE, WRITE_ONCE.
  * @reserved: tuples that NAT has chosen for connections not confirmed yet.
  * @reserved_seed: of the hash used there; immutable.
  * @reasons: how often each reason came up; statistics, read without a lock.
@@ -45,6 +47,7 @@ struct ctng_net {
 	unsigned long			idle_since;
 	unsigned long			sweep_next;
 	struct ctng_limits		limits;
+	u32				none_to_evict;
 	struct ctng_reserved		*reserved;
 	u32				reserved_seed;
 	struct ctng_reasons __percpu	*reasons;

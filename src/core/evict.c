@@ -9,9 +9,17 @@
 #include "conn.h"
 #include "packet.h"
 
-/* How many entries are looked at for one packet, and how often: bounds on the work. */
+/*
+ * How many entries are looked at for one packet, and how often: bounds on the work. In a
+ * flood a few are enough, since nearly all are worth nothing.
+ */
+#define EVICT_FEW	8
 #define EVICT_SAMPLE	32
 #define EVICT_TRIES	4
+
+/* An unreplied entry that is as old as this, or the oldest of so many, is no loss. */
+#define EVICT_SURE_AGE	HZ
+#define EVICT_SURE_OF	4
 
 /* What an entry is worth, least first. */
 enum worth {
@@ -53,32 +61,53 @@ static enum worth worth_of(const struct ctng_net *cnet, const struct nf_conn *ct
 	return may_go(cnet, ct) ? WORTH_IDLE : WORTH_KEEPING;
 }
 
+/**
+ * struct choice - the entry of a sample that is to make room
+ * @victim: the entry, or NULL.
+ * @worth: what it is worth.
+ * @idle: how long it was idle, in jiffies.
+ * @equals: how many of the sample are worth the same, itself included.
+ */
+struct choice {
+	struct nf_conn	*victim;
+	enum worth	worth;
+	u32		idle;
+	unsigned int	equals;
+};
+
 /*
  * Of those worth the same, the one that was idle longest. So a flood displaces its
  * own older connections, and one that has just begun gets its time to be answered.
  */
-static struct nf_conn *choose(const struct ctng_net *cnet, struct nf_conn **batch,
-			      unsigned int n, enum worth *least)
+static void choose(const struct ctng_net *cnet, struct nf_conn **batch, unsigned int n,
+		   struct choice *choice)
 {
-	struct nf_conn *victim = NULL;
 	enum worth worth;
-	u32 idle, longest = 0;
 	unsigned int i;
+	u32 idle;
 
-	*least = WORTH_KEEPING;
+	*choice = (struct choice) { .worth = WORTH_KEEPING };
 	for (i = 0; i < n; i++) {
 		worth = worth_of(cnet, batch[i]);
+		if (worth > choice->worth || worth == WORTH_KEEPING)
+			continue;
 		idle = ctng_idle(batch[i]);
-		if (worth > *least || worth == WORTH_KEEPING)
-			continue;
-		if (worth == *least && idle <= longest)
-			continue;
-		*least = worth;
-		longest = idle;
-		victim = batch[i];
+		if (worth < choice->worth)
+			*choice = (struct choice) { .worth = worth };
+		choice->equals++;
+		if (!choice->victim || idle > choice->idle) {
+			choice->victim = batch[i];
+			choice->idle = idle;
+		}
 	}
+}
 
-	return victim;
+/* Would a look at more of them find no better one? */
+static bool is_sure(const struct choice *choice)
+{
+	return choice->worth == WORTH_EXPIRED ||
+	       (choice->worth == WORTH_UNREPLIED &&
+		(choice->equals >= EVICT_SURE_OF || choice->idle >= EVICT_SURE_AGE));
 }
 
 static void put_batch(struct nf_conn **batch, unsigned int n)
@@ -90,19 +119,24 @@ static void put_batch(struct nf_conn **batch, unsigned int n)
 static bool evict_of_sample(struct net *net)
 {
 	struct ctng_net *cnet = ctng_pernet(net);
-	struct nf_conn *batch[EVICT_SAMPLE], *victim;
-	enum worth worth;
+	struct nf_conn *batch[EVICT_SAMPLE];
+	struct choice choice;
 	bool done = false;
 	unsigned int n;
 
 	rcu_read_lock();
-	n = ctng_table_sample(&cnet->table, batch, EVICT_SAMPLE);
-	victim = choose(cnet, batch, n, &worth);
-	if (victim && worth == WORTH_EXPIRED) {
-		done = ctng_kill(victim, CTNG_R_EXPIRED);
-	} else if (victim && ctng_kill(victim, CTNG_R_EARLY_DROP)) {
+	n = ctng_table_sample(&cnet->table, batch, EVICT_FEW);
+	choose(cnet, batch, n, &choice);
+	if (!is_sure(&choice)) {
+		n += ctng_table_sample(&cnet->table, batch + n, EVICT_SAMPLE - n);
+		choose(cnet, batch, n, &choice);
+	}
+
+	if (choice.victim && choice.worth == WORTH_EXPIRED) {
+		done = ctng_kill(choice.victim, CTNG_R_EXPIRED);
+	} else if (choice.victim && ctng_kill(choice.victim, CTNG_R_EARLY_DROP)) {
 		done = true;
-		trace_ct_early_drop(victim, ctng_idle(victim));
+		trace_ct_early_drop(choice.victim, choice.idle);
 		NF_CT_STAT_INC_ATOMIC(net, early_drop);
 	}
 	put_batch(batch, n);
@@ -115,16 +149,24 @@ static bool evict_of_sample(struct net *net)
  * ctng_evict_one() - remove the connection least worth keeping of a random sample
  * @net: the namespace.
  *
+ * Who found nothing spares the packets of the same tick the search: what is refused
+ * must cost little.
+ *
  * Context: any, without bucket locks.
  * Return: true if one was removed.
  */
 bool ctng_evict_one(struct net *net)
 {
+	struct ctng_net *cnet = ctng_pernet(net);
 	unsigned int tries = EVICT_TRIES;
+
+	if (READ_ONCE(cnet->none_to_evict) == nfct_time_stamp)
+		return false;
 
 	while (tries--)
 		if (evict_of_sample(net))
 			return true;
+	WRITE_ONCE(cnet->none_to_evict, nfct_time_stamp);
 
 	return false;
 }

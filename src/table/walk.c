@@ -212,11 +212,13 @@ void ctng_table_rewind(struct ctng_cursor *cursor, const struct nf_conn *ct)
 
 #define SAMPLE_MAX	64
 
+/* So many buckets are fetched at the same time. */
+#define SAMPLE_AHEAD	4
+
 /* Looks into one bucket, wherever its entries are; starts to fetch them. */
-static unsigned int sample_bucket(struct ctng_table *t, u64 *slot, unsigned int max)
+static unsigned int sample_bucket(const struct ctng_buckets *bs, u32 pos, u64 *slot,
+				  unsigned int max)
 {
-	const struct ctng_buckets *bs = rcu_dereference(t->cur);
-	u32 pos = get_random_u32();
 	struct ctng_line *line, *l;
 	unsigned int n = 0;
 	u64 *slotp;
@@ -232,10 +234,29 @@ static unsigned int sample_bucket(struct ctng_table *t, u64 *slot, unsigned int 
 		slot[n] = READ_ONCE(*slotp);
 		if (!slot_is_home(slot[n]))
 			continue;
-		prefetch(slot_conn(slot[n]));
+		prefetchw(slot_conn(slot[n]));
+		/* status, and beside it the last timeout */
 		prefetch((char *)slot_conn(slot[n]) + 2 * SMP_CACHE_BYTES);
+		prefetch((char *)slot_conn(slot[n]) + 3 * SMP_CACHE_BYTES);
 		n++;
 	}
+
+	return n;
+}
+
+/* Looks into a few buckets at random. */
+static unsigned int sample_buckets(struct ctng_table *t, u64 *slot, unsigned int max)
+{
+	const struct ctng_buckets *bs = rcu_dereference(t->cur);
+	u32 pos[SAMPLE_AHEAD];
+	unsigned int n = 0, i;
+
+	for (i = 0; i < SAMPLE_AHEAD; i++) {
+		pos[i] = get_random_u32();
+		prefetch(line_of_hash(bs, pos[i]));
+	}
+	for (i = 0; i < SAMPLE_AHEAD && n < max; i++)
+		n += sample_bucket(bs, pos[i], slot + n, max - n);
 
 	return n;
 }
@@ -244,8 +265,8 @@ static unsigned int sample_bucket(struct ctng_table *t, u64 *slot, unsigned int 
  * ctng_table_sample() - take the entries of a few buckets at random
  * @t: the table.
  * @batch: filled with entries, each with a reference for the caller.
- * @max: room in @batch, no more than 64 of which are used, and a bound on the buckets
- *	looked at.
+ * @max: room in @batch, no more than 64 of which are used; four times as many buckets
+ *	are looked at, at most.
  *
  * Context: any with rcu_read_lock(); takes no lock.
  * Return: number of entries in @batch.
@@ -259,7 +280,7 @@ unsigned int ctng_table_sample(struct ctng_table *t, struct nf_conn **batch,
 
 	max = min_t(unsigned int, max, SAMPLE_MAX);
 	for (i = 0; found < max && i < max; i++)
-		found += sample_bucket(t, slot + found, max - found);
+		found += sample_buckets(t, slot + found, max - found);
 
 	for (i = 0; i < found; i++) {
 		ct = slot_conn(slot[i]);

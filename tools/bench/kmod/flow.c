@@ -67,7 +67,7 @@ static unsigned int l3_len(const struct bench_class *class)
  * @class: kind of its flows.
  *
  * Context: may sleep.
- * Return: the packet, to be freed by kfree_skb(), or NULL.
+ * Return: the packet with two references, one of which a hook takes that drops it, or NULL.
  */
 struct sk_buff *bench_skb(const struct bench_class *class)
 {
@@ -76,6 +76,7 @@ struct sk_buff *bench_skb(const struct bench_class *class)
 	if (!skb)
 		return NULL;
 
+	skb_get(skb);
 	skb_reserve(skb, HEADROOM);
 	skb_put_zero(skb, 192);
 	skb_reset_network_header(skb);

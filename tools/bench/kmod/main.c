@@ -48,6 +48,7 @@ static int do_row(struct seq_file *out, char **words, int n)
 	err = bench_row(&b, out, words[0], first, count, passes);
 	rounds[b.class->id] = b.round;
 	kfree_skb(b.skb);
+	kfree_skb(b.skb);
 
 	return err;
 }

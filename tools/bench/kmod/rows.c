@@ -58,6 +58,14 @@ static __always_inline int run_hook(struct bench *b, unsigned int hook)
 	return nf_hook(NFPROTO_IPV6, hook, b->net, NULL, b->skb, in, out, okfn);
 }
 
+/* The packet was dropped, which took one of its two references; it is written anew. */
+static __cold void dropped(struct bench *b)
+{
+	b->errors++;
+	skb_get(b->skb);
+	nf_reset_ct(b->skb);
+}
+
 static void translate(struct bench *b, struct nf_conn *ct)
 {
 	struct nf_nat_range2 range = {
@@ -90,7 +98,7 @@ static __always_inline void pass(struct bench *b, const struct bench_pkt *pkt,
 
 	bench_write(b, pkt);
 	if (run_hook(b, NF_INET_PRE_ROUTING) != 1) {
-		b->errors++;
+		dropped(b);
 		return;
 	}
 
@@ -101,7 +109,7 @@ static __always_inline void pass(struct bench *b, const struct bench_pkt *pkt,
 		translate(b, ct);
 
 	if (run_hook(b, NF_INET_POST_ROUTING) != 1)
-		b->errors++;
+		dropped(b);
 }
 
 static __always_inline int op_hit(struct bench *b, u32 flow)
