@@ -101,6 +101,9 @@ differential: setup	## compare with the in-tree module at length: N=20000 PROTO=
 debug-check: setup	## in debug kernels, for hours: PART="packets soak" VERSIONS=6.12 SCALE=10
 	@tools/debug/check $(PART)
 
+upstream: setup	## the kernel's own selftests, in-tree and on ours: TESTS="ipvs.sh nft_nat.sh"
+	@selftests/upstream $(chosen:%=-k %) $(TESTS)
+
 demo: setup	## a router with a stateful policy and NAT, step by step, in a VM
 	@tools/demo/run $(DEMO_KVER)
 
@@ -126,4 +129,4 @@ src/%.o:
 	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
 .PHONY: all help setup modules modules_install uninstall contract testmodules tools check bench \
-	floods differential debug-check demo shell sparse style clean
+	floods differential upstream debug-check demo shell sparse style clean
