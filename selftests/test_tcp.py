@@ -174,6 +174,79 @@ SCENARIOS = [
     ]),
 ]
 
+# Once all of the window is acknowledged, its first segment is older than the window is wide.
+FULL_WINDOW = [
+    (step, "est ESTABLISHED A") for at in range(1, 67201, 1400)
+    for step in (f"> AP seq={at} ack=1 len=1400 win=257", f"< A seq=1 ack={at + 1400} win=65535")
+]
+ANSWERED = [
+    ("> S win=65535 scale=8 sack", "new SYN_SENT 120 U"),
+    ("< SA seq=0 ack=1 win=65535", "est SYN_RECV 60"),
+    ("> A seq=1 ack=1 win=65535", IDLE),
+    ("< A seq=1 ack=1 len=1000 win=65535", "est ESTABLISHED A"),
+    ("< A seq=1001 ack=1 len=1000 win=65535", "est ESTABLISHED A"),
+    ("< A seq=2001 ack=1 len=1000 win=65535", "est ESTABLISHED A"),
+    ("> A seq=1 ack=1001 win=65535", "est ESTABLISHED A"),
+    ("> A seq=1 ack=2001 win=65535", "est ESTABLISHED A"),
+    ("> A seq=1 ack=3001 win=65535", "est ESTABLISHED A"),
+    ("> AP seq=1 ack=3001 len=1000 win=65535", "est ESTABLISHED A"),
+]
+
+# How ends recover that disagree, or that have not heard each other. The situations are those
+# of the packetdrill scripts among the kernel's own tests of conntrack.
+RECOVERY = [
+    ("an acknowledgement was lost: the segment comes again and is answered", [
+        ("> S win=32792", "new SYN_SENT 120 U"),
+        ("< SA seq=0 ack=1 win=65535", "est SYN_RECV 60"),
+        ("> A seq=1 ack=1 win=65535", IDLE),
+    ] + FULL_WINDOW + [
+        ("> AP seq=1 ack=1 len=1400 win=257", "est ESTABLISHED A"),
+        ("< A seq=1 ack=67201 win=65535", "est ESTABLISHED A"),
+    ]),
+    ("a RST out of sequence after both have ended", ANSWERED + [
+        ("< FA seq=3001 ack=1001 win=65535", "est FIN_WAIT 120 A"),
+        ("> A seq=1001 ack=3002 win=65535", "est CLOSE_WAIT 60 A"),
+        ("> RA seq=1001 ack=3002 win=65535", "est CLOSE 10 A"),
+        ("< R seq=2001 win=0", "est CLOSE 10 A"),
+    ]),
+    ("only the RST that is next in sequence ends a connection", ANSWERED + [
+        ("< R seq=0 win=0", "inv ESTABLISHED A"),
+        ("< R seq=1000000 win=0", "inv ESTABLISHED A"),
+        ("< R seq=42 win=0", "inv ESTABLISHED A"),
+        ("< A seq=3001 ack=1001 win=65535", IDLE),
+        ("< RA seq=3000 ack=1001 win=0", "inv ESTABLISHED A"),
+        ("< RA seq=3001 ack=1001 win=0", "est CLOSE 10 A"),
+    ]),
+    ("a new SYN finds the server in an old connection: challenged, it resets that", [
+        ("> S win=65535 scale=8 sack", "new SYN_SENT 120 U"),
+        ("< A seq=145824453 ack=643160523 win=240", "est SYN_SENT 120"),
+        ("> R seq=643160523 win=0", "est CLOSE 10"),
+        ("> S win=65535 scale=8 sack", "new SYN_SENT 120 U"),
+        ("< SA seq=0 ack=1 win=250 scale=0", "est SYN_RECV 60"),
+        ("> A seq=1 ack=1 win=256", IDLE),
+    ]),
+    ("a SYN/ACK from an old connection, then the right one", [
+        ("> S win=65535 scale=8 sack", "new SYN_SENT 120 U"),
+        ("< SA seq=145824453 ack=643160523 win=240 scale=0", "inv SYN_SENT U"),
+        ("> S win=65535 scale=8 sack", "new SYN_SENT 120 U"),
+        ("< SA seq=145758918 ack=1 win=250 scale=0", "est SYN_RECV 60"),
+        ("> A seq=1 ack=145758919 win=256", IDLE),
+        ("> AP seq=1 ack=145758919 len=1 win=256", "est ESTABLISHED A"),
+    ]),
+    ("a client that has forgotten its connection opens it again", [
+        ("> S win=32792 scale=7", "new SYN_SENT 120 U"),
+        ("< SA seq=0 ack=1 win=65535 scale=8", "est SYN_RECV 60"),
+        ("> A seq=1 ack=1 win=257", IDLE),
+        ("> AP seq=1 ack=1 len=100 win=257", "est ESTABLISHED A"),
+        ("< A seq=1 ack=101 win=256", IDLE),
+        ("> S seq=2000 win=32792 scale=7", "est ESTABLISHED A"),
+        ("< A seq=1 ack=101 win=256", "est ESTABLISHED A"),
+        ("> RA seq=101 ack=1 win=257", "est CLOSE 10 A"),
+        ("> S seq=2000 win=32792 scale=0", "new SYN_SENT 120 U"),
+        ("< SA seq=50000 ack=2001 win=65535 scale=8", "est SYN_RECV 60"),
+    ]),
+]
+
 STRICT = [
     ("tcp_loose=0: nothing is picked up in the middle", {"tcp_loose": 0}, [
         ("> A seq=5000 ack=7000", "inv -"),
@@ -237,7 +310,7 @@ def main():
             return seen, rig.entry(" tcp ", "ipv6 " if six else "ipv4 ", f"port={sport} ")
         return send
 
-    for name, changes, steps in [(n, {}, s) for n, s in SCENARIOS] + STRICT:
+    for name, changes, steps in [(n, {}, s) for n, s in SCENARIOS + RECOVERY] + STRICT:
         before = {key: rig.sysctl(key) for key in changes}
         for key, value in changes.items():
             rig.sysctl(key, value)
