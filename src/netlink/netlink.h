@@ -26,6 +26,33 @@
  * be in it, and the message is to be trimmed or given up.
  */
 
+/**
+ * ctng_nl_put_be32() - put a number, as nla_put_be32() does but in a fraction of its time
+ * @skb: the message.
+ * @attr: which attribute it is.
+ * @value: the number.
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+static inline int ctng_nl_put_be32(struct sk_buff *skb, int attr, __be32 value)
+{
+	struct {
+		struct nlattr	attr;
+		__be32		value;
+	} *at;
+
+	if (unlikely(skb_tailroom(skb) < sizeof(*at)))
+		return -EMSGSIZE;
+
+	at = __skb_put(skb, sizeof(*at));
+	at->attr.nla_len = sizeof(*at);
+	at->attr.nla_type = attr;
+	at->value = value;
+
+	return 0;
+}
+
 /* put_tuple.c */
 int ctng_nl_put_tuple(struct sk_buff *skb, int attr,
 		      const struct nf_conntrack_tuple *tuple);

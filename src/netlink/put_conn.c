@@ -18,7 +18,7 @@
  */
 int ctng_nl_put_status(struct sk_buff *skb, const struct nf_conn *ct)
 {
-	return nla_put_be32(skb, CTA_STATUS, htonl(READ_ONCE(ct->status)));
+	return ctng_nl_put_be32(skb, CTA_STATUS, htonl(READ_ONCE(ct->status)));
 }
 
 /**
@@ -33,7 +33,7 @@ int ctng_nl_put_timeout(struct sk_buff *skb, const struct nf_conn *ct)
 {
 	u32 left = nf_ct_is_confirmed(ct) ? nf_ct_expires(ct) : READ_ONCE(ct->timeout);
 
-	return nla_put_be32(skb, CTA_TIMEOUT, htonl(left / HZ));
+	return ctng_nl_put_be32(skb, CTA_TIMEOUT, htonl(left / HZ));
 }
 
 /**
@@ -52,7 +52,7 @@ int ctng_nl_put_mark(struct sk_buff *skb, const struct nf_conn *ct, bool even_ze
 	if (!mark && !even_zero)
 		return 0;
 
-	return nla_put_be32(skb, CTA_MARK, htonl(mark));
+	return ctng_nl_put_be32(skb, CTA_MARK, htonl(mark));
 }
 
 /**
@@ -65,7 +65,7 @@ int ctng_nl_put_mark(struct sk_buff *skb, const struct nf_conn *ct, bool even_ze
  */
 int ctng_nl_put_id(struct sk_buff *skb, const struct nf_conn *ct)
 {
-	return nla_put_be32(skb, CTA_ID, (__force __be32)nf_ct_get_id(ct));
+	return ctng_nl_put_be32(skb, CTA_ID, (__force __be32)nf_ct_get_id(ct));
 }
 
 /**
@@ -79,7 +79,7 @@ int ctng_nl_put_id(struct sk_buff *skb, const struct nf_conn *ct)
  */
 int ctng_nl_put_use(struct sk_buff *skb, const struct nf_conn *ct, unsigned int own)
 {
-	return nla_put_be32(skb, CTA_USE, htonl(refcount_read(&ct->ct_general.use) - own));
+	return ctng_nl_put_be32(skb, CTA_USE, htonl(refcount_read(&ct->ct_general.use) - own));
 }
 
 /**

@@ -5,6 +5,116 @@
 
 #include "netlink.h"
 
+/*
+ * Nearly all tuples are of these two forms, and written as a whole: put piece by piece they would
+ * take most of the time that a dump takes.
+ */
+#define HEADER(type, size)	{ .nla_len = NLA_HDRLEN + (size), .nla_type = (type) }
+#define NEST(type, size)	HEADER(NLA_F_NESTED | (type), size)
+
+struct ports {
+	struct nlattr	nest;
+	struct nlattr	num_attr;
+	u8		num;
+	u8		num_pad[3];
+	struct nlattr	src_attr;
+	__be16		src;
+	__be16		src_pad;
+	struct nlattr	dst_attr;
+	__be16		dst;
+	__be16		dst_pad;
+};
+
+struct flow4 {
+	struct nlattr	nest;
+	struct nlattr	ip;
+	struct nlattr	src_attr;
+	__be32		src;
+	struct nlattr	dst_attr;
+	__be32		dst;
+	struct ports	proto;
+};
+
+struct flow6 {
+	struct nlattr	nest;
+	struct nlattr	ip;
+	struct nlattr	src_attr;
+	struct in6_addr	src;
+	struct nlattr	dst_attr;
+	struct in6_addr	dst;
+	struct ports	proto;
+};
+
+#define PORTS {								\
+	.nest	  = NEST(CTA_TUPLE_PROTO, sizeof(struct ports) - NLA_HDRLEN),	\
+	.num_attr = HEADER(CTA_PROTO_NUM, sizeof(u8)),			\
+	.src_attr = HEADER(CTA_PROTO_SRC_PORT, sizeof(__be16)),		\
+	.dst_attr = HEADER(CTA_PROTO_DST_PORT, sizeof(__be16)),		\
+}
+
+static const struct flow4 flow4 = {
+	.nest	  = NEST(0, sizeof(struct flow4) - NLA_HDRLEN),
+	.ip	  = NEST(CTA_TUPLE_IP, 2 * (NLA_HDRLEN + sizeof(__be32))),
+	.src_attr = HEADER(CTA_IP_V4_SRC, sizeof(__be32)),
+	.dst_attr = HEADER(CTA_IP_V4_DST, sizeof(__be32)),
+	.proto	  = PORTS,
+};
+
+static const struct flow6 flow6 = {
+	.nest	  = NEST(0, sizeof(struct flow6) - NLA_HDRLEN),
+	.ip	  = NEST(CTA_TUPLE_IP, 2 * (NLA_HDRLEN + sizeof(struct in6_addr))),
+	.src_attr = HEADER(CTA_IP_V6_SRC, sizeof(struct in6_addr)),
+	.dst_attr = HEADER(CTA_IP_V6_DST, sizeof(struct in6_addr)),
+	.proto	  = PORTS,
+};
+
+static void write_ports(struct ports *at, const struct nf_conntrack_tuple *tuple)
+{
+	at->num = tuple->dst.protonum;
+	at->src = tuple->src.u.all;
+	at->dst = tuple->dst.u.all;
+}
+
+static int put_flow4(struct sk_buff *skb, int attr, const struct nf_conntrack_tuple *tuple)
+{
+	struct flow4 *at;
+
+	if (unlikely(skb_tailroom(skb) < sizeof(*at)))
+		return -EMSGSIZE;
+
+	at = __skb_put(skb, sizeof(*at));
+	*at = flow4;
+	at->nest.nla_type |= attr;
+	at->src = tuple->src.u3.ip;
+	at->dst = tuple->dst.u3.ip;
+	write_ports(&at->proto, tuple);
+
+	return 0;
+}
+
+static int put_flow6(struct sk_buff *skb, int attr, const struct nf_conntrack_tuple *tuple)
+{
+	struct flow6 *at;
+
+	if (unlikely(skb_tailroom(skb) < sizeof(*at)))
+		return -EMSGSIZE;
+
+	at = __skb_put(skb, sizeof(*at));
+	*at = flow6;
+	at->nest.nla_type |= attr;
+	at->src = tuple->src.u3.in6;
+	at->dst = tuple->dst.u3.in6;
+	write_ports(&at->proto, tuple);
+
+	return 0;
+}
+
+static bool has_ports(const struct nf_conntrack_tuple *tuple)
+{
+	return nf_ct_l4proto_find(tuple->dst.protonum)->tuple_to_nlattr ==
+	       nf_ct_port_tuple_to_nlattr;
+}
+
 static int put_addresses(struct sk_buff *skb, const struct nf_conntrack_tuple *tuple)
 {
 	struct nlattr *nest = nla_nest_start(skb, CTA_TUPLE_IP);
@@ -63,9 +173,18 @@ int ctng_nl_put_tuple_zone(struct sk_buff *skb, int attr,
 			   const struct nf_conntrack_zone *zone,
 			   enum ip_conntrack_dir dir)
 {
-	struct nlattr *nest = nla_nest_start(skb, attr);
+	bool has_zone = zone && zone->id != NF_CT_DEFAULT_ZONE_ID && zone->dir == BIT(dir);
+	struct nlattr *nest;
 	int err;
 
+	if (likely(!has_zone && has_ports(tuple))) {
+		if (tuple->src.l3num == NFPROTO_IPV4)
+			return put_flow4(skb, attr, tuple);
+		if (tuple->src.l3num == NFPROTO_IPV6)
+			return put_flow6(skb, attr, tuple);
+	}
+
+	nest = nla_nest_start(skb, attr);
 	if (!nest)
 		return -EMSGSIZE;
 

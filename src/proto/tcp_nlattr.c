@@ -44,24 +44,40 @@ static const struct nla_policy protoinfo_policy[CTA_PROTOINFO_TCP_MAX + 1] = {
 	[CTA_PROTOINFO_TCP_FLAGS_REPLY]	    = { .len = sizeof(struct nf_ct_tcp_flags) },
 };
 
-/* The flags' mask is 0: written back as read, they change nothing. */
-static int put_flags(struct sk_buff *skb, int attr, const struct ip_ct_tcp_state *side)
-{
-	struct nf_ct_tcp_flags flags = { .flags = side->flags };
+/* An attribute of a byte or two, in the room that it takes. */
+struct small_attr {
+	struct nlattr	attr;
+	u8		value;
+	u8		rest[3];
+};
 
-	return nla_put(skb, attr, sizeof(flags), &flags);
-}
+#define SMALL(type, size)	{ .attr = { .nla_len = NLA_HDRLEN + (size), .nla_type = (type) } }
 
-static int put_sides(struct sk_buff *skb, const struct ip_ct_tcp *tcp)
-{
-	const struct ip_ct_tcp_state *orig = &tcp->seen[IP_CT_DIR_ORIGINAL];
-	const struct ip_ct_tcp_state *reply = &tcp->seen[IP_CT_DIR_REPLY];
+/*
+ * All that is told of a connection, written as a whole, since dumps do it a million times. The
+ * flags' mask is 0: written back as read, they change nothing.
+ */
+struct protoinfo {
+	struct nlattr		nest;
+	struct small_attr	state;
+	struct small_attr	scale[IP_CT_DIR_MAX];
+	struct small_attr	flags[IP_CT_DIR_MAX];
+};
 
-	return nla_put_u8(skb, CTA_PROTOINFO_TCP_WSCALE_ORIGINAL, orig->td_scale) ?:
-	       nla_put_u8(skb, CTA_PROTOINFO_TCP_WSCALE_REPLY, reply->td_scale) ?:
-	       put_flags(skb, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, orig) ?:
-	       put_flags(skb, CTA_PROTOINFO_TCP_FLAGS_REPLY, reply);
-}
+static const struct protoinfo protoinfo = {
+	.nest	= { .nla_type = NLA_F_NESTED | CTA_PROTOINFO_TCP },
+	.state	= SMALL(CTA_PROTOINFO_TCP_STATE, sizeof(u8)),
+	.scale	= {
+		[IP_CT_DIR_ORIGINAL]	= SMALL(CTA_PROTOINFO_TCP_WSCALE_ORIGINAL, sizeof(u8)),
+		[IP_CT_DIR_REPLY]	= SMALL(CTA_PROTOINFO_TCP_WSCALE_REPLY, sizeof(u8)),
+	},
+	.flags	= {
+		[IP_CT_DIR_ORIGINAL]	= SMALL(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL,
+						sizeof(struct nf_ct_tcp_flags)),
+		[IP_CT_DIR_REPLY]	= SMALL(CTA_PROTOINFO_TCP_FLAGS_REPLY,
+						sizeof(struct nf_ct_tcp_flags)),
+	},
+};
 
 /**
  * ctng_tcp_to_nlattr() - put a connection's TCP state in a message
@@ -76,23 +92,24 @@ static int put_sides(struct sk_buff *skb, const struct ip_ct_tcp *tcp)
 int ctng_tcp_to_nlattr(struct sk_buff *skb, struct nlattr *nla,
 		       struct nf_conn *ct, bool destroy)
 {
+	unsigned int size = destroy ? offsetof(struct protoinfo, scale) : sizeof(struct protoinfo);
 	const struct ip_ct_tcp *tcp = &ct->proto.tcp;
-	struct nlattr *nest;
-	int err;
+	struct protoinfo info = protoinfo;
+	enum ip_conntrack_dir dir;
 
-	nest = nla_nest_start(skb, CTA_PROTOINFO_TCP);
-	if (!nest)
+	if (skb_tailroom(skb) < size)
 		return -1;
 
+	info.nest.nla_len = size;
 	spin_lock_bh(&ct->lock);
-	err = nla_put_u8(skb, CTA_PROTOINFO_TCP_STATE, tcp->state);
-	if (!err && !destroy)
-		err = put_sides(skb, tcp);
+	info.state.value = tcp->state;
+	for (dir = IP_CT_DIR_ORIGINAL; dir < IP_CT_DIR_MAX; dir++) {
+		info.scale[dir].value = tcp->seen[dir].td_scale;
+		info.flags[dir].value = tcp->seen[dir].flags;
+	}
 	spin_unlock_bh(&ct->lock);
-	if (err)
-		return -1;
+	skb_put_data(skb, &info, size);
 
-	nla_nest_end(skb, nest);
 	return 0;
 }
 

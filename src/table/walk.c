@@ -91,6 +91,29 @@ static bool slot_in_span(u64 slot, const struct span *span)
 	return hash >= span->first && hash < span->end;
 }
 
+/*
+ * Starts to fetch the entries of the bucket that the walk comes to next: they arrive while its
+ * user looks at those of this one. What a slot says need not be true any more.
+ */
+static void prefetch_bucket(const struct ctng_buckets *bs, u64 pos)
+{
+	const struct ctng_line *line;
+	unsigned int i;
+	u64 slot;
+
+	if (pos > U32_MAX)
+		return;
+
+	line = line_of_hash(bs, pos);
+	for (i = 0; i < CTNG_WAYS; i++) {
+		slot = READ_ONCE(line->slot[i]);
+		if (!slot_is_home(slot))
+			continue;
+		prefetch(slot_conn(slot));
+		prefetch((char *)slot_conn(slot) + 2 * SMP_CACHE_BYTES);
+	}
+}
+
 /* How many entries of a locked bucket the span covers. */
 static unsigned int span_count(const struct span *span)
 {
@@ -118,6 +141,9 @@ static unsigned int span_collect(struct span *span, struct nf_conn **batch, unsi
 		if (!slot_in_span(*slotp, span) || n == max)
 			continue;
 		batch[n] = slot_conn(*slotp);
+		prefetch((char *)batch[n] + SMP_CACHE_BYTES);
+		prefetch((char *)batch[n] + 3 * SMP_CACHE_BYTES);
+		prefetch(batch[n]->ext);
 		refcount_inc(&batch[n++]->ct_general.use);
 	}
 
@@ -135,6 +161,8 @@ static unsigned int collect_bucket(struct ctng_table *t, struct ctng_cursor *cur
 	struct ctng_buckets *bs = cursor_buckets(t, cursor), *next;
 	struct span span;
 	unsigned int n;
+
+	prefetch_bucket(bs, bucket_end(bs, cursor->pos));
 
 	local_bh_disable();
 	span_lock(bs, cursor->pos, &span);
