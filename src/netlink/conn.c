@@ -25,7 +25,6 @@ const struct nla_policy ctng_nl_conn_policy[CTA_MAX + 1] = {
 	[CTA_MARK_MASK]		= { .type = NLA_U32 },
 	[CTA_LABELS]		= { .type = NLA_BINARY, .len = NF_CT_LABELS_MAX_SIZE },
 	[CTA_LABELS_MASK]	= { .type = NLA_BINARY, .len = NF_CT_LABELS_MAX_SIZE },
-	[CTA_SYNPROXY]		= { .type = NLA_NESTED },
 	[CTA_FILTER]		= { .type = NLA_NESTED },
 	[CTA_STATUS_MASK]	= { .type = NLA_U32 },
 };
