@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Messages of ctnetlink and nfnetlink_queue as text, byte for byte.
+"""Messages of ctnetlink and nfnetlink_queue, byte for byte, as text or as dictionaries.
 
   CT_NEW create,excl family=2 TUPLE_ORIG(IP(V4_SRC=10.0.1.2 ...) PROTO(NUM=6 ...)) STATUS=0x8
 
 is a message: its type, its flags, the family (and res_id, if it has one), its attributes in
 their order. A value that is not of its attribute's type is '#' and its bytes in hex; so is the
 attribute's name if it has none. 'NAME*(' is a nest without the flag that says so. parse()
-reads what text() writes.
+reads what text() writes. As a dictionary the attributes are
+
+  {"TUPLE_ORIG": {"IP": {"V4_SRC": "10.0.1.2", ...}, "PROTO": {"NUM": 6, ...}}, "STATUS": 8}
+
+where a value of type bytes is sent as it is. A list of pairs does too; a number in place of a
+name is that of an attribute.
 """
+
+import errno
 
 import re
 import socket
 import struct
 
 NETLINK_NETFILTER = 12
+ACK, DUMP, DUMP_INTR, EXCL, CREATE = 4, 0x300, 0x10, 0x200, 0x400
+CAPPED, ACK_TLVS = 0x100, 0x200
 NETLINK_ADD_MEMBERSHIP, NETLINK_EXT_ACK, SOL_NETLINK = 1, 11, 270
 SO_RCVBUFFORCE = 33
 NLA_NESTED, NLA_TYPE = 0x8000, 0x3fff
@@ -28,6 +37,7 @@ SUBSYSTEMS = {
 }
 TYPES = {sub << 8 | n: f"{name}_{what}" for sub, (name, all_) in SUBSYSTEMS.items()
          for n, what in enumerate(all_.split())}
+NUMBERS = {name: kind for kind, name in TYPES.items()}
 FLAGS = {"request": 1, "multi": 2, "ack": 4, "echo": 8, "root": 0x100, "match": 0x200,
          "dump": 0x300, "replace": 0x100, "excl": 0x200, "create": 0x400, "append": 0x800}
 
@@ -122,6 +132,55 @@ def value_bytes(kind, text):
     return int(text, 0).to_bytes(int(kind[1]), "little" if kind[0] == "h" else "big")
 
 
+def split(data):
+    """The number, flags included, and the bytes of each attribute."""
+    while len(data) >= 4:
+        size, kind = struct.unpack_from("=HH", data)
+        if not 4 <= size <= len(data):
+            raise ValueError(f"attribute of length {size} in {len(data)} bytes")
+        yield kind, data[4:size]
+        data = data[size + 3 & ~3:]
+    if data:
+        raise ValueError(f"{len(data)} bytes left over")
+
+
+def attribute(kind, value):
+    return struct.pack("=HH", len(value) + 4, kind) + value + bytes(-len(value) % 4)
+
+
+def encode(attributes, names):
+    """The bytes of attributes given as a dictionary, or as a list of pairs."""
+    numbers = {name: (n, leaf, nest) for n, (name, leaf, nest) in names.items()}
+    data = b""
+    for name, value in attributes.items() if isinstance(attributes, dict) else attributes:
+        number, leaf, nest = numbers.get(name, (name, None, None))
+        if nest and not isinstance(value, bytes):
+            number |= NLA_NESTED
+            value = encode(value, TABLES[nest])
+        elif not isinstance(value, bytes):
+            value = value_bytes(leaf, str(value))
+        data += attribute(number, value)
+    return data
+
+
+def decode(data, names):
+    """Attributes as a dictionary; what is not as it should be is an error of who sent it."""
+    attributes = {}
+    for kind, value in split(data):
+        name, leaf, nest = names[kind & NLA_TYPE]
+        if name in attributes or bool(nest) != bool(kind & NLA_NESTED):
+            raise ValueError(f"{name} comes twice, or is not marked as what it is")
+        if nest:
+            value = decode(value, TABLES[nest])
+        elif leaf != "raw":
+            words = value_text(leaf, value)
+            if words.startswith("#"):
+                raise ValueError(f"{name} is {words}")
+            value = int(words, 0) if leaf[0] in "nxh" else words
+        attributes[name] = value
+    return attributes
+
+
 def attributes_text(data, names):
     words = []
     while len(data) >= 4:
@@ -158,7 +217,7 @@ def attributes_bytes(words, names):
             name, text = word.split("=", 1)
             number, leaf, _ = numbers[name] if name in numbers else (int(name), None, None)
             value = value_bytes(leaf, text)
-        data += struct.pack("=HH", len(value) + 4, number) + value + bytes(-len(value) % 4)
+        data += attribute(number, value)
     return data
 
 
@@ -177,7 +236,8 @@ def text(message):
     size, kind, flags, _, _ = HEADER.unpack_from(message)
     body = message[HEADER.size:size]
     if kind == ERROR:
-        return error_text(flags, body)
+        error = error_of(message)
+        return f"error {error.number} {error.text}".rstrip()
     if kind not in TYPES:
         return f"{kind:#x} {body.hex()}"
     family, version, res_id = struct.unpack_from(">BBH", body)
@@ -187,22 +247,31 @@ def text(message):
     return " ".join([*head, attributes_text(body[4:], attributes_of(kind, True))]).rstrip()
 
 
-def error_text(flags, body):
-    number, size = struct.unpack_from("=iI", body)
-    words = [f"error {-number}"]
-    data = body[20:] if flags & 0x100 else body[4 + ((size + 3) & ~3):]
-    while flags & 0x200 and len(data) >= 4:  # NLM_F_ACK_TLVS
-        length, kind = struct.unpack_from("=HH", data)
-        if kind & NLA_TYPE == 1:
-            words.append(data[4:length - 1].decode())
-        data = data[(length + 3) & ~3:]
-    return " ".join(words)
+class Refused(Exception):
+    """An error that the kernel answered with: its name and text."""
+
+    def __init__(self, number, words=""):
+        self.number, self.code, self.text = number, errno.errorcode.get(number, number), words
+        super().__init__(f"{self.code}{': ' + words if words else ''}")
+
+
+def error_of(message):
+    """The Refused in an error message; its number is 0 in an acknowledgement."""
+    size, _, flags, _, _ = HEADER.unpack_from(message)
+    number, inner = struct.unpack_from("=iI", message, HEADER.size)
+    words = ""
+    if flags & ACK_TLVS:
+        skip = 16 if flags & CAPPED else inner + 3 & ~3
+        for kind, value in split(message[HEADER.size + 4 + skip:size]):
+            if kind & NLA_TYPE == 1:
+                words = value[:-1].decode()
+    return Refused(-number, words)
 
 
 def parse(line, number):
     """TYPE flags [family=N] [res_id=N] attributes..."""
     name, flags, *_ = line.split()
-    kind = next(k for k, v in TYPES.items() if v == name)
+    kind = NUMBERS[name]
     family, res_id = 0, 0
     words = re.findall(r"[\w]+\*?\(|\)|[^\s()]+", line)[2:]
     while words and words[0].split("=")[0] in ("family", "res_id"):
@@ -214,6 +283,18 @@ def parse(line, number):
     for flag in flags.split(","):
         bits |= FLAGS[flag] if flag != "-" else 0
     return HEADER.pack(HEADER.size + len(body), kind, bits, number, 0) + body
+
+
+class Message:
+    """What came as an answer."""
+
+    def __init__(self, data):
+        size, self.kind, self.flags, self.number, _ = HEADER.unpack_from(data)
+        self.family, self.version, self.res_id = struct.unpack_from(">BBH", data, HEADER.size)
+        self.attributes = decode(data[HEADER.size + 4:size], attributes_of(self.kind, True))
+
+    def __getitem__(self, name):
+        return self.attributes[name]
 
 
 class Socket:
@@ -274,3 +355,39 @@ class Socket:
                 replies.append(reply)
                 if kind == ERROR or not {"dump", "ack"} & set(flags):
                     return replies
+
+    def send(self, name, attributes=(), flags=0, family=socket.AF_INET, version=0):
+        self.number += 1
+        body = struct.pack(">BBH", family, version, 0)
+        body += encode(attributes, attributes_of(NUMBERS[name], False))
+        self.sock.send(HEADER.pack(HEADER.size + len(body), NUMBERS[name], flags | 1,
+                                   self.number, 0) + body)
+
+    def answers(self):
+        """What answers the last message; raises Refused."""
+        replies = []
+        while True:
+            got = self.receive_now(30)
+            if not got:
+                raise TimeoutError("no answer")
+            for reply in got:
+                _, kind, _, number, _ = HEADER.unpack_from(reply)
+                if number != self.number:
+                    continue
+                error = error_of(reply) if kind == ERROR else None
+                if kind == DONE:
+                    error = Refused(-struct.unpack_from("=i", reply, HEADER.size)[0])
+                if error and error.number:
+                    raise error
+                if error:
+                    return replies
+                replies.append(Message(reply))
+
+    def ask(self, name, attributes=(), flags=0, family=socket.AF_INET):
+        self.send(name, attributes, flags | ACK, family)
+        return self.answers()
+
+    def dump(self, name="CT_GET", attributes=(), family=socket.AF_UNSPEC):
+        """All of a kind, or all that a filter takes."""
+        self.send(name, attributes, DUMP, family)
+        return self.answers()
