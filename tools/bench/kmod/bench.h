@@ -82,4 +82,7 @@ void bench_wait_start(void);
 void bench_wait_stop(void);
 void bench_wait_show(struct seq_file *out);
 
+/* clock.c */
+u64 bench_clock(void);
+
 #endif /* CTNG_BENCH_H */

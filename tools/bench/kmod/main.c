@@ -7,7 +7,7 @@
  *	wait start | wait stop		see wait.c
  *	cpu				see cpu.c
  *
- * and the result of the last one is read from there.
+ * and the result of the last one is read from there. /proc/ctng_clock is bench_clock().
  */
 
 #include <linux/init.h>
@@ -119,23 +119,44 @@ static const struct proc_ops bench_proc_ops = {
 	.proc_write	= bench_proc_write,
 };
 
+static ssize_t bench_clock_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
+{
+	char text[24];
+
+	return simple_read_from_buffer(buf, len, pos, text,
+				       scnprintf(text, sizeof(text), "%llu\n", bench_clock()));
+}
+
+static const struct proc_ops bench_clock_ops = {
+	.proc_read	= bench_clock_read,
+};
+
 static int __init bench_init(void)
 {
 	int err = nf_ct_netns_get(&init_net, NFPROTO_INET);
 
 	if (err)
 		return err;
-	if (!proc_create("ctng_bench", 0600, NULL, &bench_proc_ops)) {
-		nf_ct_netns_put(&init_net, NFPROTO_INET);
-		return -ENOMEM;
-	}
+	err = -ENOMEM;
+	if (!proc_create("ctng_bench", 0600, NULL, &bench_proc_ops))
+		goto err_put;
+	if (!proc_create("ctng_clock", 0400, NULL, &bench_clock_ops))
+		goto err_remove;
 
 	return 0;
+
+err_remove:
+	remove_proc_entry("ctng_bench", NULL);
+err_put:
+	nf_ct_netns_put(&init_net, NFPROTO_INET);
+
+	return err;
 }
 
 static void __exit bench_exit(void)
 {
 	remove_proc_entry("ctng_bench", NULL);
+	remove_proc_entry("ctng_clock", NULL);
 	bench_wait_stop();
 	nf_ct_netns_put(&init_net, NFPROTO_INET);
 }
