@@ -3,4 +3,4 @@
 # The program conntrack: its commands, filters and formats, for connections and expectations.
 . "$(dirname "$0")/lib.sh"
 
-sessions conntrack expect events
+sessions conntrack filters expect events

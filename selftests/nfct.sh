@@ -4,4 +4,4 @@
 . "$(dirname "$0")/lib.sh"
 
 command -v nfct >/dev/null || skip_all "no nfct"
-sessions nfct
+sessions nfct policies
