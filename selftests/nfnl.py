@@ -14,6 +14,7 @@ where a value of type bytes is sent as it is. A list of pairs does too; a number
 name is that of an attribute.
 """
 
+import contextlib
 import errno
 
 import re
@@ -306,7 +307,8 @@ class Socket:
         self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         for group in groups:
             self.sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
-        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20)
+        with contextlib.suppress(PermissionError):  # who may do nothing asks nevertheless
+            self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20)
         self.number = 0
         self.unasked = []
         self.room = 1 << 17
