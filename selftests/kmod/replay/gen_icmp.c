@@ -137,8 +137,6 @@ void replay_icmp_error(struct world *w, struct pkt *p)
 		((struct iphdr *)header)->frag_off = htons(PICK(w, IP_DF, IP_MF, 5));
 	if (one_in(w, 40))
 		header[below(w, len)] ^= 1 << below(w, 8);
-	if (!w->six && ((struct iphdr *)header)->ihl < 5)
-		w->rec->note |= NOTE_BAD_QUOTE;
 	to = put(p, len);
 	if (to)
 		memcpy(to, header, len);

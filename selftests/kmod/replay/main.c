@@ -106,6 +106,9 @@ static void play_error(struct world *w)
 	new_packet(w, p);
 	replay_icmp_error(w, p);
 	disturb(w, p);
+	/* what an error quotes begins behind its header */
+	if (!w->six && p->len > 8 && (p->l4[8] & 0xf) < 5)
+		w->rec->note |= NOTE_BAD_QUOTE;
 	w->rec->action = ACT_ERROR;
 	replay_play(w, p);
 }
