@@ -83,11 +83,13 @@ def expired_winner(case):
 
 
 def expired_later(case):
-    """No difference: when exactly connections that have expired are removed."""
-    fields = {name.partition("[")[0] for name in case.fields}
+    """No difference: when exactly connections that have expired are removed, with all that
+    they expected."""
+    fields = {name if name.startswith("stat") else name.partition("[")[0] for name in case.fields}
     kept = [[(event.mask, event.who) for event in rec.event if event.mask & ~DESTROY]
             for rec in (case.theirs, case.ours)]
-    return waited(case) and fields <= {"count", "n_events", "event"} and kept[0] == kept[1]
+    return waited(case) and kept[0] == kept[1] and \
+        fields <= {"count", "n_events", "event", "expected", "stat[expect_delete]"}
 
 
 DRAWN = {"came", "sent", "conn.tuple[1].sport", "conn.tuple[1].dport", "stat[found]",
