@@ -70,6 +70,18 @@ testmodules-%: modules-%
 	@+$(call kbuild,$*,build/$*/selftests/kmod) modules
 	@$(call drop_debug,build/$*/selftests/kmod)
 
+# What the libraries that clients use show as examples
+example_docs := $(foreach l,conntrack queue,/usr/share/doc/libnetfilter-$(l)-dev/examples)
+examples := $(patsubst %.c,build/examples/%,$(notdir $(wildcard $(addsuffix /*.c,$(example_docs)))))
+vpath %.c $(example_docs)
+
+examples: $(examples)	## build the example programs of libnetfilter_conntrack and _queue
+
+build/examples/%: %.c
+	@mkdir -p $(@D)
+	@$(CC) -O2 -w -o $@ $< $$(pkg-config --cflags --libs libnetfilter_conntrack \
+		libnetfilter_queue libmnl)
+
 # A program for the VMs, not for this machine
 build/netlink_fuzz: $(wildcard selftests/fuzz/*.[ch])
 	@mkdir -p $(@D)
@@ -128,5 +140,5 @@ clean:		## remove what was built
 src/%.o:
 	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
-.PHONY: all help setup modules modules_install uninstall contract testmodules tools check bench \
+.PHONY: all help setup modules modules_install uninstall contract testmodules tools examples check bench \
 	floods differential upstream debug-check demo shell sparse style clean

@@ -21,7 +21,7 @@ build_packages=(
 run_packages=(
 	busybox-static iproute2 iptables nftables ipset ipvsadm conntrack nfct curl ncat socat
 	libnetfilter-queue1 libnetfilter-cthelper0
-	libmnl-dev libnetfilter-conntrack-dev libncurses-dev pkg-config
+	libmnl-dev libnetfilter-conntrack-dev libnetfilter-queue-dev libncurses-dev pkg-config
 	iputils-ping traceroute tcpdump ethtool procps python3 python3-scapy python3-pyftpdlib
 )
 # The VMs run the kernels of these headers.

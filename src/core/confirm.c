@@ -130,7 +130,7 @@ int __nf_conntrack_confirm(struct sk_buff *skb)
 	}
 
 	if (ct->status & IPS_NAT_DONE_MASK)
-		ctng_unreserve(ct);
+		ctng_unreserve(nf_ct_tuple(ct, IP_CT_DIR_REPLY), ct);
 	trace_ct_confirm(ct, 0);
 	confirm_events(ct);
 
@@ -192,11 +192,14 @@ int nf_conntrack_tuple_taken(const struct nf_conntrack_tuple *tuple,
 	struct nf_conn *ct;
 	bool taken;
 
+	if (!ctng_reserve(tuple, ignored))
+		return true;
+
 	rcu_read_lock();
 	h = ctng_if_live(ctng_table_find_reply(&ctng_pernet(net)->table, zone, tuple));
 	rcu_read_unlock();
 	if (!h)
-		return !ctng_reserve(tuple, ignored);
+		return false;
 
 	ct = nf_ct_tuplehash_to_ctrack(h);
 	taken = ct != ignored &&
@@ -204,8 +207,10 @@ int nf_conntrack_tuple_taken(const struct nf_conntrack_tuple *tuple,
 				    nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL)) &&
 		  nf_ct_zone_equal(ct, zone, IP_CT_DIR_ORIGINAL));
 	nf_ct_put(ct);
-	if (taken)
+	if (taken) {
+		ctng_unreserve(tuple, ignored);
 		NF_CT_STAT_INC_ATOMIC(net, found);
+	}
 
 	return taken;
 }

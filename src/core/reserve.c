@@ -17,8 +17,14 @@
 #include "../net.h"
 #include "../table/hash.h"
 
-/* How long, in jiffies: two ticks at least. */
-#define RESERVED_FOR	2
+/*
+ * How long, in jiffies: a virtual CPU may be away for some ticks. A packet that was dropped
+ * keeps its tuple from others for as long.
+ */
+#define RESERVED_FOR	max(HZ / 10, 2)
+
+/* Others reserve other tuples in the same slot at the same time: no reason to give up at once. */
+#define RESERVE_TRIES	4
 
 /* The word: hash of the tuple (32 bits), of its owner's original tuple (16), time (16). */
 static u64 reservation(u32 tuple, u32 owner)
@@ -42,11 +48,18 @@ static u32 hash_of(const struct nf_conntrack_tuple *tuple, u16 zone, u32 seed)
 	return jhash(tuple, offsetof(struct nf_conntrack_tuple, dst.dir), seed ^ zone);
 }
 
+static atomic64_t *slot_of(struct ctng_net *cnet, u32 hash)
+{
+	return &cnet->reserved->slot[hash >> (32 - CTNG_RESERVED_BITS)];
+}
+
 /**
- * ctng_reserve() - take a tuple that no confirmed connection has
+ * ctng_reserve() - keep others from a tuple that NAT is about to choose
  * @tuple: the reply tuple that the connection would get.
  * @ct: the connection, unconfirmed. Others with the same original tuple are the same
  *	flow, whose packets race, and may have the same one.
+ *
+ * To be asked before the table is: whoever gave the tuple back in between is found there.
  *
  * Context: any.
  * Return: false if another connection is about to be confirmed with it.
@@ -57,37 +70,40 @@ bool ctng_reserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn *
 	u16 zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_REPLY);
 	u32 seed = cnet->reserved_seed;
 	u32 hash = hash_of(tuple, zone, seed);
-	atomic64_t *slot = &cnet->reserved->slot[hash >> (32 - CTNG_RESERVED_BITS)];
-	u64 old = atomic64_read(slot), new;
+	atomic64_t *slot = slot_of(cnet, hash);
+	unsigned int tries = RESERVE_TRIES;
+	u64 old, new;
 
 	new = reservation(hash, hash_of(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), zone, seed));
-	if (is_valid(old, new) && !is_same_owner(old, new))
-		return false;
+	while (tries--) {
+		old = atomic64_read(slot);
+		if (is_valid(old, new) && !is_same_owner(old, new))
+			return false;
+		/* Full ordering: of two that race for a tuple, one fails here and looks again. */
+		if (atomic64_cmpxchg(slot, old, new) == old)
+			break;
+	}
 
-	/* Full ordering: of two that race for a tuple, one fails here and looks again. */
-	if (atomic64_cmpxchg(slot, old, new) == old)
-		return true;
-
-	old = atomic64_read(slot);
-
-	return !is_valid(old, new) || is_same_owner(old, new);
+	return true;
 }
 
 /**
- * ctng_unreserve() - the table holds the tuple now
- * @ct: a connection that was just confirmed.
+ * ctng_unreserve() - the table holds the tuple now, or another is chosen
+ * @tuple: the tuple.
+ * @ct: the connection that it was for.
  *
  * Context: any.
  */
-void ctng_unreserve(const struct nf_conn *ct)
+void ctng_unreserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn *ct)
 {
 	struct ctng_net *cnet = ctng_pernet(nf_ct_net(ct));
 	u16 zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_REPLY);
 	u32 seed = cnet->reserved_seed;
-	u32 hash = hash_of(nf_ct_tuple(ct, IP_CT_DIR_REPLY), zone, seed);
-	atomic64_t *slot = &cnet->reserved->slot[hash >> (32 - CTNG_RESERVED_BITS)];
+	u32 hash = hash_of(tuple, zone, seed);
+	atomic64_t *slot = slot_of(cnet, hash);
 	u64 old = atomic64_read(slot);
 
+	/* Full ordering: who reserves it from now on finds it in the table. */
 	if (old >> 32 == hash &&
 	    is_same_owner(old, reservation(hash, hash_of(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL),
 							 zone, seed))))

@@ -19,6 +19,6 @@ struct ctng_reserved {
 };
 
 bool ctng_reserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn *ct);
-void ctng_unreserve(const struct nf_conn *ct);
+void ctng_unreserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn *ct);
 
 #endif /* CTNG_RESERVE_H */
