@@ -189,17 +189,15 @@ int nf_conntrack_tuple_taken(const struct nf_conntrack_tuple *tuple,
 	const struct nf_conntrack_zone *zone = nf_ct_zone(ignored);
 	struct net *net = nf_ct_net(ignored);
 	struct nf_conntrack_tuple_hash *h;
+	bool reserved, taken;
 	struct nf_conn *ct;
-	bool taken;
 
-	if (!ctng_reserve(tuple, ignored))
-		return true;
-
+	reserved = ctng_reserve(tuple, ignored);
 	rcu_read_lock();
 	h = ctng_if_live(ctng_table_find_reply(&ctng_pernet(net)->table, zone, tuple));
 	rcu_read_unlock();
 	if (!h)
-		return false;
+		return !reserved;
 
 	ct = nf_ct_tuplehash_to_ctrack(h);
 	taken = ct != ignored &&
@@ -208,7 +206,8 @@ int nf_conntrack_tuple_taken(const struct nf_conntrack_tuple *tuple,
 		  nf_ct_zone_equal(ct, zone, IP_CT_DIR_ORIGINAL));
 	nf_ct_put(ct);
 	if (taken) {
-		ctng_unreserve(tuple, ignored);
+		if (reserved)
+			ctng_unreserve(tuple, ignored);
 		NF_CT_STAT_INC_ATOMIC(net, found);
 	}
 

@@ -48,8 +48,17 @@ static u32 hash_of(const struct nf_conntrack_tuple *tuple, u16 zone, u32 seed)
 	return jhash(tuple, offsetof(struct nf_conntrack_tuple, dst.dir), seed ^ zone);
 }
 
-static atomic64_t *slot_of(struct ctng_net *cnet, u32 hash)
+/* The word that reserves @tuple for @ct, and where it belongs. */
+static atomic64_t *slot_for(const struct nf_conntrack_tuple *tuple, const struct nf_conn *ct,
+			    u64 *word)
 {
+	struct ctng_net *cnet = ctng_pernet(nf_ct_net(ct));
+	u16 zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_REPLY);
+	u32 seed = cnet->reserved_seed;
+	u32 hash = hash_of(tuple, zone, seed);
+
+	*word = reservation(hash, hash_of(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), zone, seed));
+
 	return &cnet->reserved->slot[hash >> (32 - CTNG_RESERVED_BITS)];
 }
 
@@ -66,15 +75,10 @@ static atomic64_t *slot_of(struct ctng_net *cnet, u32 hash)
  */
 bool ctng_reserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn *ct)
 {
-	struct ctng_net *cnet = ctng_pernet(nf_ct_net(ct));
-	u16 zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_REPLY);
-	u32 seed = cnet->reserved_seed;
-	u32 hash = hash_of(tuple, zone, seed);
-	atomic64_t *slot = slot_of(cnet, hash);
-	unsigned int tries = RESERVE_TRIES;
 	u64 old, new;
+	atomic64_t *slot = slot_for(tuple, ct, &new);
+	unsigned int tries = RESERVE_TRIES;
 
-	new = reservation(hash, hash_of(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL), zone, seed));
 	while (tries--) {
 		old = atomic64_read(slot);
 		if (is_valid(old, new) && !is_same_owner(old, new))
@@ -96,16 +100,11 @@ bool ctng_reserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn *
  */
 void ctng_unreserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn *ct)
 {
-	struct ctng_net *cnet = ctng_pernet(nf_ct_net(ct));
-	u16 zone = nf_ct_zone_id(nf_ct_zone(ct), IP_CT_DIR_REPLY);
-	u32 seed = cnet->reserved_seed;
-	u32 hash = hash_of(tuple, zone, seed);
-	atomic64_t *slot = slot_of(cnet, hash);
-	u64 old = atomic64_read(slot);
+	u64 old, own;
+	atomic64_t *slot = slot_for(tuple, ct, &own);
 
+	old = atomic64_read(slot);
 	/* Full ordering: who reserves it from now on finds it in the table. */
-	if (old >> 32 == hash &&
-	    is_same_owner(old, reservation(hash, hash_of(nf_ct_tuple(ct, IP_CT_DIR_ORIGINAL),
-							 zone, seed))))
+	if (old >> 32 == own >> 32 && is_same_owner(old, own))
 		atomic64_cmpxchg(slot, old, 0);
 }
