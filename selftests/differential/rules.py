@@ -113,8 +113,9 @@ def reserved_port(case):
     """A port that another connection has asked for just before is not given to this one,
     though it has not got it in the end. (In-tree looks at the one that has it, which goes if it
     has expired.)"""
+    expired = waited(case) and any(event.mask & DESTROY for event in case.theirs.event)
     gone = {name for name in case.fields
-            if waited(case) and name.partition("[")[0] in ("count", "n_events", "event")}
+            if expired and name.partition("[")[0] in ("count", "n_events", "event")}
     return case.ours.note & ~case.theirs.note & NOTE_RANDOM and \
         only_ports(case, "note", *gone) and stat(case.ours, "found") <= stat(case.theirs, "found")
 
