@@ -15,6 +15,7 @@
 #include <net/netfilter/nf_conntrack_seqadj.h>
 
 #include <compat.h>
+#include "../expect/expect.h"
 #include "../ext/ext.h"
 #include "conn.h"
 #include "hooks.h"
@@ -92,7 +93,7 @@ static unsigned int help_and_confirm(struct sk_buff *skb, unsigned int protoff,
 		}
 		helper = rcu_dereference(help->helper);
 		if (helper) {
-			verdict = helper->help(skb, protoff, ct, ctinfo);
+			verdict = ctng_help(helper, skb, protoff, ct, ctinfo);
 			if (verdict != NF_ACCEPT)
 				return verdict;
 		}
@@ -149,7 +150,8 @@ static unsigned int confirm_packet(struct sk_buff *skb, const struct nf_hook_sta
 	struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
 	int protoff;
 
-	if (!ct || on_way_to_vrf(state))
+	/* Nearly always: it is in the table, and nobody but us wants to know of its packets. */
+	if (!ct || likely(nf_ct_is_confirmed(ct) && !ct->ext) || on_way_to_vrf(state))
 		return NF_ACCEPT;
 
 	/*

@@ -10,6 +10,7 @@
 #include "../proto/proto.h"
 #include "conn.h"
 #include "hooks.h"
+#include "packet.h"
 
 #ifdef CTNG_HAVE_NAT_MANIP_PKT
 /* Rewrites the packet the way the connection that it has now wants it. */
@@ -70,6 +71,7 @@ static unsigned int join_confirmed(struct net *net, struct sk_buff *skb)
 		ctinfo = IP_CT_RELATED;
 
 	if (!apply_nat(skb, other, ctinfo)) {
+		ctng_count(net, CTNG_R_CLASH);
 		nf_ct_put(other);
 		return NF_DROP;
 	}

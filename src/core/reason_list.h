@@ -3,7 +3,6 @@
 REASON(NONE, "none")
 /* before a connection is known */
 REASON(SHORT_HEADER, "short-header")
-REASON(FRAGMENT, "fragment")
 REASON(CHECKSUM, "checksum")
 REASON(NO_TUPLE, "no-tuple")
 REASON(NOT_INVERTIBLE, "not-invertible")
@@ -28,13 +27,12 @@ REASON(TCP_CHALLENGE_ACK, "tcp-challenge-ack")
 /* UDP and UDP-Lite */
 REASON(UDP_LENGTH, "udp-length")
 REASON(UDP_COVERAGE, "udplite-coverage")
-/* SCTP, DCCP, GRE */
+/* SCTP and DCCP */
 REASON(SCTP_CHUNK, "sctp-chunk")
 REASON(SCTP_VTAG, "sctp-vtag")
 REASON(SCTP_STATE, "sctp-state")
 REASON(DCCP_HEADER, "dccp-header")
 REASON(DCCP_STATE, "dccp-state")
-REASON(GRE_HEADER, "gre-header")
 /* allocation and insertion */
 REASON(TABLE_FULL, "table-full")
 REASON(NO_MEMORY, "no-memory")

@@ -30,6 +30,10 @@ struct nf_conntrack_expect *
 ctng_expect_claim(struct nf_conn *ct, const struct nf_conn *tmpl,
 		  const struct nf_conntrack_tuple *tuple);
 
+unsigned int ctng_help(const struct nf_conntrack_helper *helper, struct sk_buff *skb,
+		       unsigned int protoff, struct nf_conn *ct,
+		       enum ip_conntrack_info ctinfo);
+
 /* between the files of this folder */
 int ctng_expect_table_init(void);
 void ctng_expect_table_exit(void);

@@ -10,6 +10,7 @@
 #include <linux/socket.h>
 #include <net/netfilter/nf_conntrack_ecache.h>
 
+#include "../core/packet.h"
 #include "expect.h"
 
 /* Writers hold the mutex, readers are under RCU. */
@@ -305,6 +306,29 @@ void nf_conntrack_helpers_unregister(struct nf_conntrack_helper *helper,
 {
 	while (n--)
 		nf_conntrack_helper_unregister(&helper[n]);
+}
+
+/**
+ * ctng_help - let a helper see a packet
+ * @helper: the helper.
+ * @skb: the packet.
+ * @protoff: offset of its layer 4 header.
+ * @ct: its connection.
+ * @ctinfo: its direction and state.
+ *
+ * Context: packet path, under rcu_read_lock().
+ * Return: the helper's verdict; NF_DROP is counted.
+ */
+unsigned int ctng_help(const struct nf_conntrack_helper *helper, struct sk_buff *skb,
+		       unsigned int protoff, struct nf_conn *ct,
+		       enum ip_conntrack_info ctinfo)
+{
+	unsigned int verdict = helper->help(skb, protoff, ct, ctinfo);
+
+	if ((verdict & NF_VERDICT_MASK) == NF_DROP)
+		ctng_count(nf_ct_net(ct), CTNG_R_HELPER);
+
+	return verdict;
 }
 
 /**

@@ -15,6 +15,7 @@
 #include <net/netfilter/nf_conntrack_seqadj.h>
 
 #include "compat.h"
+#include "../core/packet.h"
 #include "expect.h"
 
 #ifdef CTNG_HAVE_OVS
@@ -80,13 +81,16 @@ int nf_ct_helper(struct sk_buff *skb, struct nf_conn *ct,
 	if (off < 0)
 		return NF_ACCEPT;
 
-	verdict = helper->help(skb, off, ct, ctinfo);
+	verdict = ctng_help(helper, skb, off, ct, ctinfo);
 	if (verdict != NF_ACCEPT)
 		return verdict;
 
 	if (test_bit(IPS_SEQ_ADJUST_BIT, &ct->status) &&
-	    !nf_ct_seq_adjust(skb, ct, ctinfo, off))
+	    !nf_ct_seq_adjust(skb, ct, ctinfo, off)) {
+		ctng_count(nf_ct_net(ct), CTNG_R_SEQADJ);
 		return NF_DROP;
+	}
+
 	return NF_ACCEPT;
 }
 
