@@ -366,6 +366,50 @@ static bool insert_all(struct ctng_table *t, struct nf_conn **cts, unsigned int 
 	return ok;
 }
 
+/* The worker may ask for itself once more. */
+static void settle(struct ctng_table *t)
+{
+	while (flush_work(&t->resize_work))
+		;
+}
+
+/* As insert_all(), with a worker that comes late and finds all of them there. */
+static bool insert_at_once(struct ctng_table *t, struct nf_conn **cts, unsigned int n)
+{
+	bool ok;
+
+	mutex_lock(&t->resize_mutex);
+	ok = insert_all(t, cts, n);
+	mutex_unlock(&t->resize_mutex);
+	settle(t);
+
+	return ok;
+}
+
+/* The table grows as far as it has to although nothing comes in once it has begun to. */
+static bool test_growth(struct ctng_table *t)
+{
+	struct nf_conn **cts;
+	unsigned int i, n = 6000;
+	bool ok = true;
+
+	cts = kcalloc(n, sizeof(*cts), GFP_KERNEL);
+	if (!CHECK(cts))
+		return false;
+
+	ok &= CHECK(!ctng_table_resize(t, 256));
+	for (i = 0; i < n; i++)
+		cts[i] = conn_make(3 * i + 1, 0);
+	ok &= insert_at_once(t, cts, n);
+	ok &= CHECK(ctng_table_slots(t) > n);
+	for (i = 0; i < n; i++)
+		ok &= CHECK(found_as(t, cts[i], i & 1));
+	kfree(cts);
+	empty_table(t);
+
+	return ok;
+}
+
 /* Many connections in one bucket: it spills, and nothing gets lost. */
 static bool test_overflow(struct ctng_table *t)
 {
@@ -510,7 +554,7 @@ static bool test_flood(struct ctng_table *t)
 
 	aim(t, cts, n, 0);
 	ok &= insert_and_find(t, cts, n, "of 6000 aimed at one bucket");
-	flush_work(&t->resize_work);
+	settle(t);
 	for (i = 0; i < n; i++)
 		ok &= CHECK(found_as(t, cts[i], i & 1));
 
@@ -522,7 +566,7 @@ static bool test_flood(struct ctng_table *t)
 	/* once more, too soon: the worker is not to be kept busy */
 	aim(t, cts, 300, 1 << 24);
 	ok &= insert_and_find(t, cts, 300, "of 300 that know the new seed");
-	flush_work(&t->resize_work);
+	settle(t);
 	ctng_table_stats(t, &stats);
 	ok &= CHECK(stats.rehashes == 1);
 	kfree(cts);
@@ -591,8 +635,8 @@ static bool test_expiry(struct ctng_table *t)
 {
 	struct nf_conn *ct[200];
 	unsigned int i, left = 0;
+	u32 began = nfct_time_stamp, due;
 	bool ok = true;
-	u32 due;
 
 	for (i = 0; i < ARRAY_SIZE(ct); i++) {
 		ct[i] = conn_make(i, 0);
@@ -609,7 +653,7 @@ static bool test_expiry(struct ctng_table *t)
 	schedule_timeout_uninterruptible(4);
 	expire_table = t;
 	ok &= CHECK(ctng_table_expired(t, &expiry, &due));
-	ok &= CHECK((s32)(due - nfct_time_stamp) > 90 * HZ);
+	ok &= CHECK((s32)(due - began) > 90 * HZ);
 	for (i = 0; i < ARRAY_SIZE(ct); i++) {
 		bool gone = i == 1 || (i && !(i % 4));
 
@@ -806,6 +850,7 @@ static const struct {
 	{ "a bucket that overflows spills", test_overflow },
 	{ "a random run agrees with the model", test_model },
 	{ "what expired is found, and nothing else", test_expiry },
+	{ "it grows as far as it has to, whenever the worker runs", test_growth },
 	{ "who aims at a bucket has the table hashed anew", test_flood },
 	{ "a walk sees each entry although all is hashed anew", test_walk_rehash },
 	{ "readers, writers, walkers and resizes at once", test_concurrent },

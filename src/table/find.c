@@ -31,6 +31,7 @@ static __always_inline bool tuples_equal(const struct nf_conntrack_tuple *a,
 	BUILD_BUG_ON(offsetofend(struct nf_conntrack_tuple, dst.dir) != sizeof(*a));
 
 	diff = (tuple_word(a, last) ^ tuple_word(b, last)) & ~DIR_MASK;
+#pragma GCC unroll 8
 	for (i = 0; i < last; i++)
 		diff |= tuple_word(a, i) ^ tuple_word(b, i);
 
@@ -45,20 +46,29 @@ static bool key_is_own_mirror(const struct ctng_key *key)
 	       nf_inet_addr_cmp(&t->src.u3, &t->dst.u3);
 }
 
+/* Two zones with nothing different about them, nearly always: then one comparison tells. */
+static __always_inline bool zones_equal(const struct nf_conn *ct,
+					const struct nf_conntrack_zone *zone,
+					enum ip_conntrack_dir dir)
+{
+	return likely(!memcmp(nf_ct_zone(ct), zone, sizeof(*zone))) ||
+	       nf_ct_zone_equal(ct, zone, dir);
+}
+
 static __always_inline bool key_matches(const struct ctng_key *key,
 					const struct nf_conn *ct,
 					enum ip_conntrack_dir dir)
 {
 	return tuples_equal(key->tuple, nf_ct_tuple(ct, dir)) &&
-	       nf_ct_zone_equal(ct, key->zone, dir);
+	       zones_equal(ct, key->zone, dir);
 }
 
 /*
  * Which tuple of @ct is the one looked for: a direction, or IP_CT_DIR_MAX.
  * Where both are, the packet counts as a reply, as with the in-tree module.
  */
-static enum ip_conntrack_dir key_dir(const struct ctng_key *key,
-				     const struct nf_conn *ct, unsigned int dirs)
+static __always_inline enum ip_conntrack_dir
+key_dir(const struct ctng_key *key, const struct nf_conn *ct, unsigned int dirs)
 {
 	if (dirs & BIT(IP_CT_DIR_ORIGINAL) &&
 	    key_matches(key, ct, IP_CT_DIR_ORIGINAL)) {
@@ -91,7 +101,7 @@ static void prefetch_conn(const struct nf_conn *ct)
  * reference if there is still one, then compare. One entry in 65,536 has the
  * right tag by chance, too few for a look before the reference is taken.
  */
-static struct nf_conntrack_tuple_hash *
+static __always_inline struct nf_conntrack_tuple_hash *
 slot_get(u64 slot, const struct ctng_key *key, const struct net *net)
 {
 	struct nf_conn *ct = slot_conn(slot);
@@ -116,32 +126,22 @@ slot_get(u64 slot, const struct ctng_key *key, const struct net *net)
 }
 
 /* Which slots of a line have the tag of @hash, one bit each: no branch to be mispredicted. */
-static unsigned int line_match(const struct ctng_line *l, u64 hash)
+static __always_inline unsigned int line_match(const struct ctng_line *l, u64 hash)
 {
 	unsigned int mask = 0, i;
 
+	/* The same tag leaves nothing there: a comparison and an addition with carry for each. */
 #pragma GCC unroll 7
-	for (i = 0; i < CTNG_WAYS; i++)
-		mask |= (unsigned int)(ctng_hash_tag(READ_ONCE(l->slot[i]) ^ hash) == 0) << i;
+	for (i = CTNG_WAYS; i--;)
+		mask += mask + ((READ_ONCE(l->slot[i]) ^ hash) < BIT_ULL(CTNG_TAG_SHIFT));
 
 	return mask;
 }
 
-/**
- * buckets_find() - find the entry that a tuple belongs to, in buckets of one size
- * @bs: the buckets.
- * @hash: of the tuple, in these buckets.
- * @key: the tuple.
- * @net: the namespace.
- *
- * Context: under rcu_read_lock().
- * Return: the matching tuple of the entry, with a reference; NULL if none was seen.
- */
-struct nf_conntrack_tuple_hash *
-buckets_find(const struct ctng_buckets *bs, u64 hash, const struct ctng_key *key,
-	     const struct net *net)
+static __always_inline struct nf_conntrack_tuple_hash *
+line_find(const struct ctng_line *l, u64 hash, const struct ctng_key *key,
+	  const struct net *net)
 {
-	const struct ctng_line *l = line_of_hash(bs, hash);
 	struct nf_conntrack_tuple_hash *h;
 	unsigned int mask;
 	u64 slot;
@@ -161,15 +161,35 @@ buckets_find(const struct ctng_buckets *bs, u64 hash, const struct ctng_key *key
 	return NULL;
 }
 
+/**
+ * buckets_find() - find the entry that a tuple belongs to, in buckets of one size
+ * @bs: the buckets.
+ * @hash: of the tuple, in these buckets.
+ * @key: the tuple.
+ * @net: the namespace.
+ *
+ * Context: under rcu_read_lock().
+ * Return: the matching tuple of the entry, with a reference; NULL if none was seen.
+ */
+struct nf_conntrack_tuple_hash *
+buckets_find(const struct ctng_buckets *bs, u64 hash, const struct ctng_key *key,
+	     const struct net *net)
+{
+	return line_find(line_of_hash(bs, hash), hash, key, net);
+}
+
 static struct nf_conntrack_tuple_hash *
-table_find(const struct ctng_table *t, const struct ctng_key *key, u16 zone_id)
+table_find(const struct ctng_table *t, const struct nf_conntrack_zone *zone,
+	   const struct nf_conntrack_tuple *tuple, u16 zone_id)
 {
 	const struct ctng_buckets *bs = rcu_dereference(t->cur);
+	const struct ctng_key key = { .tuple = tuple, .zone = zone };
 	struct nf_conntrack_tuple_hash *h;
+	u64 hash;
 
 	for (;;) {
-		h = buckets_find(bs, ctng_hash(key->tuple, zone_id, bs->seed, bs->gen),
-				 key, t->net);
+		hash = ctng_hash(tuple, zone_id, bs->seed, bs->gen);
+		h = line_find(line_of_hash(bs, hash), hash, &key, t->net);
 		if (likely(h))
 			return h;
 
@@ -202,16 +222,15 @@ struct nf_conntrack_tuple_hash *
 ctng_table_find_get(struct ctng_table *t, const struct nf_conntrack_zone *zone,
 		    const struct nf_conntrack_tuple *tuple)
 {
-	const struct ctng_key key = { .tuple = tuple, .zone = zone };
 	u16 orig = nf_ct_zone_id(zone, IP_CT_DIR_ORIGINAL);
 	u16 reply = nf_ct_zone_id(zone, IP_CT_DIR_REPLY);
 	struct nf_conntrack_tuple_hash *h;
 
-	h = table_find(t, &key, orig);
-	if (!h && unlikely(orig != reply))
-		h = table_find(t, &key, reply);
+	h = table_find(t, zone, tuple, orig);
+	if (likely(h || orig == reply))
+		return h;
 
-	return h;
+	return table_find(t, zone, tuple, reply);
 }
 
 /**
@@ -230,7 +249,5 @@ struct nf_conntrack_tuple_hash *
 ctng_table_find_reply(struct ctng_table *t, const struct nf_conntrack_zone *zone,
 		      const struct nf_conntrack_tuple *tuple)
 {
-	const struct ctng_key key = { .tuple = tuple, .zone = zone };
-
-	return table_find(t, &key, nf_ct_zone_id(zone, IP_CT_DIR_REPLY));
+	return table_find(t, zone, tuple, nf_ct_zone_id(zone, IP_CT_DIR_REPLY));
 }

@@ -297,6 +297,19 @@ void ctng_table_set_floor(struct ctng_table *t, unsigned int slots)
 	queue_work(system_unbound_wq, &t->resize_work);
 }
 
+/* Do so many buckets overflow that there should be more of them? */
+static bool is_crowded(const struct ctng_buckets *bs)
+{
+	return atomic_read(&bs->spilled) >= buckets_count(bs) / GROW_SPILLED_DIV &&
+	       buckets_count(bs) < ctng_slots_to_lines(CTNG_TABLE_MAX_SLOTS);
+}
+
+static void ask_for_growth(struct ctng_table *t, const struct ctng_buckets *bs)
+{
+	WRITE_ONCE(t->want, 2 * buckets_count(bs) * CTNG_SLOTS_PER_LINE);
+	queue_work(system_unbound_wq, &t->resize_work);
+}
+
 /* Is a new seed due? Asked for, and the last one is some time ago. */
 static bool reseed_due(const struct ctng_table *t)
 {
@@ -307,6 +320,7 @@ static void resize_work(struct work_struct *work)
 {
 	struct ctng_table *t = container_of(work, struct ctng_table, resize_work);
 	unsigned int slots = max(READ_ONCE(t->want), READ_ONCE(t->floor));
+	struct ctng_buckets *bs;
 	bool reseed;
 	int err;
 
@@ -317,6 +331,10 @@ static void resize_work(struct work_struct *work)
 		WRITE_ONCE(t->reseed, false);
 		t->reseed_next = jiffies + RESEED_INTERVAL;
 	}
+	/* What came in meanwhile asked for nothing, and maybe nothing more will come. */
+	bs = rcu_dereference_protected(t->cur, lockdep_is_held(&t->resize_mutex));
+	if (!err && is_crowded(bs))
+		ask_for_growth(t, bs);
 	mutex_unlock(&t->resize_mutex);
 
 	if (err)
@@ -354,18 +372,16 @@ static bool is_aimed_at(const struct ctng_buckets *bs)
 void ctng_resize_consider(struct ctng_table *t)
 {
 	const struct ctng_buckets *bs = rcu_dereference(t->cur);
-	unsigned int lines = buckets_count(bs);
-	bool grow = atomic_read(&bs->spilled) >= lines / GROW_SPILLED_DIV;
-	bool reseed = is_aimed_at(bs);
 
-	if (rcu_access_pointer(bs->next) || !(grow || reseed))
+	if (rcu_access_pointer(bs->next))
 		return;
 
-	if (grow)
-		WRITE_ONCE(t->want, 2 * lines * CTNG_SLOTS_PER_LINE);
-	if (reseed)
+	if (is_aimed_at(bs)) {
 		WRITE_ONCE(t->reseed, true);
-	queue_work(system_unbound_wq, &t->resize_work);
+		queue_work(system_unbound_wq, &t->resize_work);
+	}
+	if (is_crowded(bs))
+		ask_for_growth(t, bs);
 }
 
 /**

@@ -79,6 +79,30 @@ static void span_lock(struct ctng_buckets *bs, u64 pos, struct span *span)
 	}
 }
 
+/*
+ * Is there nothing in the bucket, and nobody at work on it? No lock is needed to know: an entry
+ * keeps its slot, so one that is there all the time is seen in it.
+ */
+static bool bucket_empty(const struct ctng_line *line)
+{
+	unsigned int i;
+
+	/* Acquire: slots are looked at after it; with the second look, below. */
+	if (smp_load_acquire(&line->ctl))
+		return false;
+	for (i = 0; i < CTNG_WAYS; i++)
+		if (READ_ONCE(line->slot[i]))
+			return false;
+
+	/*
+	 * Pairs with the release in move_slot(): whoever sees a slot that is empty since its
+	 * entry has moved sees the lock too, or the mark.
+	 */
+	smp_rmb();
+
+	return !READ_ONCE(line->ctl);
+}
+
 static bool slot_in_span(u64 slot, const struct span *span)
 {
 	u64 hash;
@@ -150,28 +174,42 @@ static unsigned int span_collect(struct span *span, struct nf_conn **batch, unsi
 	return n;
 }
 
-/*
- * Fills @batch from one bucket, or from as much of it as fits; moves the cursor. A walk
- * that missed entries, since they were hashed anew, goes over the new buckets too. Those
- * it had seen by then it sees again there.
- */
-static unsigned int collect_bucket(struct ctng_table *t, struct ctng_cursor *cursor,
-				   struct nf_conn **batch, unsigned int max)
+/* Fills @batch from one bucket, or from as much of it as fits; moves the cursor. */
+static unsigned int collect_span(struct ctng_buckets *bs, struct ctng_cursor *cursor,
+				 struct nf_conn **batch, unsigned int max)
 {
-	struct ctng_buckets *bs = cursor_buckets(t, cursor), *next;
 	struct span span;
 	unsigned int n;
-
-	prefetch_bucket(bs, bucket_end(bs, cursor->pos));
 
 	local_bh_disable();
 	span_lock(bs, cursor->pos, &span);
 	n = span_collect(&span, batch, max);
 	line_unlock(span.line);
 	local_bh_enable();
-	cursor->missed |= span.scattered;
 
+	cursor->missed |= span.scattered;
 	cursor->pos = span.end;
+
+	return n;
+}
+
+/*
+ * The next bucket of a walk. One that missed entries, since they were hashed anew, goes over
+ * the new buckets too. Those it had seen by then it sees again there.
+ */
+static unsigned int collect_bucket(struct ctng_table *t, struct ctng_cursor *cursor,
+				   struct nf_conn **batch, unsigned int max)
+{
+	struct ctng_buckets *bs = cursor_buckets(t, cursor), *next;
+	u64 end = bucket_end(bs, cursor->pos);
+	unsigned int n = 0;
+
+	prefetch_bucket(bs, end);
+	if (bucket_empty(line_of_hash(bs, cursor->pos)))
+		cursor->pos = end;
+	else
+		n = collect_span(bs, cursor, batch, max);
+
 	if (unlikely(cursor->missed) && ctng_cursor_done(cursor)) {
 		next = rcu_dereference(bs->next);
 		*cursor = (struct ctng_cursor){ .gen = next->gen, .again = true };
