@@ -32,8 +32,9 @@ struct ctng_reasons {
  * @limits: how much the namespace may hold.
  * @sweep_next: before when, in jiffies, the table is not searched from end to end
  *	again; only @expire_work uses it.
- * @none_to_evict: in which tick, in jiffies32, no connection was found that could make
+ * @evict_tick: in which tick, in jiffies32, no connection was found last that could make
  *	room; READ_ONCE, WRITE_ONCE.
+ * @evict_failed: how often in that tick, likewise.
  * @reserved: tuples that NAT has chosen for connections not confirmed yet.
  * @reserved_seed: of the hash used there; immutable.
  * @reasons: how often each reason came up; statistics, read without a lock.
@@ -47,7 +48,8 @@ struct ctng_net {
 	unsigned long			idle_since;
 	unsigned long			sweep_next;
 	struct ctng_limits		limits;
-	u32				none_to_evict;
+	u32				evict_tick;
+	unsigned int			evict_failed;
 	struct ctng_reserved		*reserved;
 	u32				reserved_seed;
 	struct ctng_reasons __percpu	*reasons;
@@ -56,6 +58,12 @@ struct ctng_net {
 static inline struct ctng_net *ctng_pernet(const struct net *net)
 {
 	return net_generic(net, nf_conntrack_net_id);
+}
+
+/* The same for who reads under RCU anyway, as packets do. */
+static inline struct ctng_net *ctng_pernet_rcu(const struct net *net)
+{
+	return rcu_dereference(net->gen)->ptr[nf_conntrack_net_id];
 }
 
 #endif /* CTNG_NET_H */

@@ -10,6 +10,7 @@
  */
 
 #include <linux/math64.h>
+#include <net/net_namespace.h>
 #include <net/netfilter/nf_conntrack_core.h>
 
 #include "../net.h"
@@ -50,11 +51,14 @@ unsigned int ctng_limit(const struct ctng_net *cnet)
 	return own;
 }
 
-static unsigned int threshold(const struct ctng_net *cnet, int set, unsigned int percent)
-{
-	if (set != CTNG_FOLLOW)
-		return set;
+/*
+ * Whoever sets one threshold, or changes the maximum later, shall not turn scaling off
+ * unawares. So the other one, as long as it follows, keeps its distance: they are one to
+ * two, as by default, where the maximum puts them the wrong way round.
+ */
 
+static unsigned int of_limit(const struct ctng_net *cnet, unsigned int percent)
+{
 	return min_t(u64, (u64)ctng_limit(cnet) * percent / 100, INT_MAX);
 }
 
@@ -67,7 +71,18 @@ static unsigned int threshold(const struct ctng_net *cnet, int set, unsigned int
  */
 unsigned int ctng_adaptive_start(const struct ctng_net *cnet)
 {
-	return threshold(cnet, READ_ONCE(cnet->limits.start), START_PERCENT);
+	int set = READ_ONCE(cnet->limits.start);
+	int end = READ_ONCE(cnet->limits.end);
+	unsigned int start;
+
+	if (set != CTNG_FOLLOW)
+		return set;
+
+	start = of_limit(cnet, START_PERCENT);
+	if (end > 0 && (!start || start >= end))
+		return end / 2;
+
+	return start;
 }
 
 /**
@@ -79,7 +94,18 @@ unsigned int ctng_adaptive_start(const struct ctng_net *cnet)
  */
 unsigned int ctng_adaptive_end(const struct ctng_net *cnet)
 {
-	return threshold(cnet, READ_ONCE(cnet->limits.end), END_PERCENT);
+	int start = READ_ONCE(cnet->limits.start);
+	int set = READ_ONCE(cnet->limits.end);
+	unsigned int end;
+
+	if (set != CTNG_FOLLOW)
+		return set;
+
+	end = of_limit(cnet, END_PERCENT);
+	if (start > 0 && end <= start)
+		return min(2U * start, (unsigned int)INT_MAX);
+
+	return end;
 }
 
 /**
@@ -114,6 +140,35 @@ unsigned int ctng_timeout_scale(const struct ctng_net *cnet)
 		return 0;
 
 	return div_u64((u64)(end - count) * CTNG_SCALE_FULL, end - start);
+}
+
+/**
+ * ctng_limits_changed() - what ctng_timeout_scale() looks at was written
+ * @cnet: the namespace that it is about, whether or not it is its own.
+ *
+ * The worker that removes what expired may sleep until the first unscaled deadline.
+ *
+ * Context: any, without bucket locks.
+ */
+void ctng_limits_changed(struct ctng_net *cnet)
+{
+	if (ctng_timeout_scale(cnet) < CTNG_SCALE_FULL)
+		ctng_expire_arm(cnet, nfct_time_stamp);
+}
+
+/**
+ * ctng_limits_changed_all() - likewise for the host's limit
+ *
+ * Context: process, may sleep; takes net_rwsem.
+ */
+void ctng_limits_changed_all(void)
+{
+	struct net *net;
+
+	down_read(&net_rwsem);
+	for_each_net(net)
+		ctng_limits_changed(ctng_pernet(net));
+	up_read(&net_rwsem);
 }
 
 /**

@@ -38,6 +38,8 @@ unsigned int ctng_limit(const struct ctng_net *cnet);
 unsigned int ctng_adaptive_start(const struct ctng_net *cnet);
 unsigned int ctng_adaptive_end(const struct ctng_net *cnet);
 bool ctng_adaptive_on(const struct ctng_net *cnet);
+void ctng_limits_changed(struct ctng_net *cnet);
+void ctng_limits_changed_all(void);
 unsigned int ctng_timeout_scale(const struct ctng_net *cnet);
 u32 ctng_idle(const struct nf_conn *ct);
 s32 ctng_time_left(const struct nf_conn *ct, unsigned int scale);

@@ -8,6 +8,7 @@
 #include <net/netfilter/nf_conntrack.h>
 
 #include "../core/conn.h"
+#include "../core/pressure.h"
 #include "../table/table.h"
 #include "ui.h"
 
@@ -118,6 +119,21 @@ int ctng_size_set(unsigned int slots)
 	mutex_unlock(&size_mutex);
 
 	return err;
+}
+
+/**
+ * ctng_size_limit_changed() - the administrator wrote nf_conntrack_max
+ *
+ * While the module comes or goes nobody has connections that would notice.
+ *
+ * Context: process, may sleep.
+ */
+void ctng_size_limit_changed(void)
+{
+	mutex_lock(&size_mutex);
+	if (running)
+		ctng_limits_changed_all();
+	mutex_unlock(&size_mutex);
 }
 
 /**

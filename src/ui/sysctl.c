@@ -83,6 +83,17 @@ static int int_handler(const struct ctl_table *table, int *value, int *min, int 
 	return proc_dointvec_minmax(&copy, write, buffer, lenp, ppos);
 }
 
+static int host_limit_handler(CTNG_CTL_TABLE *table, int write, void *buffer,
+			      size_t *lenp, loff_t *ppos)
+{
+	int err = proc_dointvec_minmax(table, write, buffer, lenp, ppos);
+
+	if (!err && write)
+		ctng_size_limit_changed();
+
+	return err;
+}
+
 /*
  * Shows the limit in force. A namespace may set itself one below the host's; 0
  * gives that back.
@@ -101,6 +112,7 @@ static int own_limit_handler(CTNG_CTL_TABLE *table, int write, void *buffer,
 	if (host && limit > host)
 		return -EINVAL;
 	WRITE_ONCE(cnet->limits.max, limit);
+	ctng_limits_changed(cnet);
 
 	return 0;
 }
@@ -133,6 +145,8 @@ static int threshold_handler(CTNG_CTL_TABLE *table, int write, void *buffer,
 		err = -EINVAL;
 	}
 	mutex_unlock(&thresholds_mutex);
+	if (!err)
+		ctng_limits_changed(cnet);
 
 	return err;
 }
@@ -170,7 +184,7 @@ static const struct ctl_table kinds[] = {
 	[LIMIT] = {
 		.maxlen		= sizeof(unsigned int),
 		.mode		= 0644,
-		.proc_handler	= proc_dointvec_minmax,
+		.proc_handler	= host_limit_handler,
 		.extra1		= SYSCTL_ZERO,
 	},
 	[LIMIT_FROM_1] = {

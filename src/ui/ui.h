@@ -18,6 +18,7 @@ void __net_exit ctng_ui_exit_net(struct net *net);
 
 /* size.c */
 int ctng_size_set(unsigned int slots);
+void ctng_size_limit_changed(void);
 int __init ctng_size_start(void);
 void ctng_size_stop(void);
 
