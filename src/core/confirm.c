@@ -194,7 +194,7 @@ int nf_conntrack_tuple_taken(const struct nf_conntrack_tuple *tuple,
 
 	reserved = ctng_reserve(tuple, ignored);
 	rcu_read_lock();
-	h = ctng_if_live(ctng_table_find_reply(&ctng_pernet(net)->table, zone, tuple));
+	h = ctng_find_live_reply(net, zone, tuple);
 	rcu_read_unlock();
 	if (!h)
 		return !reserved;

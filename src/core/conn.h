@@ -39,6 +39,18 @@ static inline u32 *ctng_span(const struct nf_conn *ct)
 	return (u32 *)((char *)&ct->proto + sizeof(ct->proto.tcp));
 }
 
+/**
+ * ctng_is_listed() - is a connection among those that users are told of?
+ * @ct: the connection.
+ *
+ * One that lost a clash waits for a single answer: its flow is the winner's connection, and
+ * to be told of once.
+ */
+static inline bool ctng_is_listed(const struct nf_conn *ct)
+{
+	return !test_bit(IPS_NAT_CLASH_BIT, &ct->status);
+}
+
 /* conn.c */
 int ctng_conn_init(void);
 unsigned int ctng_conn_size(void);

@@ -9,11 +9,20 @@
 #include "conn.h"
 #include "status.h"
 
+static noinline void tell_table(struct nf_conn *ct, u32 deadline)
+{
+	struct ctng_net *cnet = ctng_pernet(nf_ct_net(ct));
+
+	rcu_read_lock();
+	ctng_table_hasten(&cnet->table, ct);
+	rcu_read_unlock();
+	ctng_expire_arm(cnet, deadline);
+}
+
 /* Stores a deadline. The table has to know when it is an earlier one, and near. */
-static void set_deadline(struct nf_conn *ct, u32 deadline)
+static __always_inline void set_deadline(struct nf_conn *ct, u32 deadline)
 {
 	u32 old = READ_ONCE(ct->timeout);
-	struct ctng_net *cnet;
 
 	if (old == deadline)
 		return;
@@ -23,14 +32,10 @@ static void set_deadline(struct nf_conn *ct, u32 deadline)
 		   (s32)(deadline - nfct_time_stamp) >= CTNG_DUE_HORIZON))
 		return;
 
-	cnet = ctng_pernet(nf_ct_net(ct));
-	rcu_read_lock();
-	ctng_table_hasten(&cnet->table, ct);
-	rcu_read_unlock();
-	ctng_expire_arm(cnet, deadline);
+	tell_table(ct, deadline);
 }
 
-static void refresh(struct nf_conn *ct, u32 extra_jiffies)
+static __always_inline void refresh(struct nf_conn *ct, u32 extra_jiffies)
 {
 	u32 *span = ctng_span(ct);
 
@@ -61,7 +66,7 @@ void __nf_ct_refresh_acct(struct nf_conn *ct, enum ip_conntrack_info ctinfo,
 			  const struct sk_buff *skb, u32 extra_jiffies, bool do_acct)
 {
 	refresh(ct, extra_jiffies);
-	if (do_acct)
+	if (do_acct && ct->ext)
 		nf_ct_acct_update(ct, CTINFO2DIR(ctinfo), skb->len);
 }
 #else
@@ -78,7 +83,7 @@ void __nf_ct_refresh_acct(struct nf_conn *ct, enum ip_conntrack_info ctinfo,
 			  u32 extra_jiffies, unsigned int bytes)
 {
 	refresh(ct, extra_jiffies);
-	if (bytes)
+	if (bytes && ct->ext)
 		nf_ct_acct_update(ct, CTINFO2DIR(ctinfo), bytes);
 }
 #endif

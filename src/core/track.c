@@ -40,7 +40,7 @@ static enum ctng_fate attach_conn(struct ctng_pkt *pkt, struct nf_conn *tmpl)
 	struct net *net = pkt->state->net;
 	const struct nf_conntrack_zone *zone;
 	struct nf_conntrack_tuple_hash *h;
-	struct nf_conntrack_tuple tuple;
+	struct nf_conntrack_tuple tuple __uninitialized;
 	struct nf_conntrack_zone tmp;
 	struct nf_conn *ct;
 

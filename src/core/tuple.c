@@ -13,8 +13,8 @@
 static bool l4_offset_v4(const struct sk_buff *skb, unsigned int nhoff,
 			 unsigned int *dataoff, u8 *l4num)
 {
+	struct iphdr buf __uninitialized;
 	const struct iphdr *iph;
-	struct iphdr buf;
 
 	iph = skb_header_pointer(skb, nhoff, sizeof(buf), &buf);
 	if (!iph)
@@ -33,14 +33,24 @@ static bool l4_offset_v4(const struct sk_buff *skb, unsigned int nhoff,
 static bool l4_offset_v6(const struct sk_buff *skb, unsigned int nhoff,
 			 unsigned int *dataoff, u8 *l4num)
 {
+	const u8 *first;
 	__be16 frag_off;
 	u8 nexthdr;
 	int off;
 
-	if (skb_copy_bits(skb, nhoff + offsetof(struct ipv6hdr, nexthdr),
-			  &nexthdr, sizeof(nexthdr)))
+	first = skb_header_pointer(skb, nhoff + offsetof(struct ipv6hdr, nexthdr),
+				   sizeof(nexthdr), &nexthdr);
+	if (!first)
 		return false;
 
+	/* No extension header: no need to go from one to the next. */
+	if (likely(*first == IPPROTO_TCP || *first == IPPROTO_UDP)) {
+		*dataoff = nhoff + sizeof(struct ipv6hdr);
+		*l4num = *first;
+		return true;
+	}
+
+	nexthdr = *first;
 	off = ipv6_skip_exthdr(skb, nhoff + sizeof(struct ipv6hdr), &nexthdr, &frag_off);
 	/* the low three bits are flags of the fragment header, not an offset */
 	if (off < 0 || frag_off & htons(~0x7))
@@ -78,10 +88,10 @@ bool ctng_l4_offset(const struct sk_buff *skb, unsigned int nhoff, u8 l3num,
 static bool tuple_addrs(const struct sk_buff *skb, unsigned int nhoff, u8 l3num,
 			struct nf_conntrack_tuple *tuple)
 {
+	struct ipv6hdr buf6 __uninitialized;
+	struct iphdr buf __uninitialized;
 	const struct ipv6hdr *ip6h;
 	const struct iphdr *iph;
-	struct ipv6hdr buf6;
-	struct iphdr buf;
 
 	if (l3num == NFPROTO_IPV4) {
 		iph = skb_header_pointer(skb, nhoff, sizeof(buf), &buf);
@@ -107,7 +117,7 @@ static bool tuple_ports(const struct sk_buff *skb, unsigned int dataoff,
 		__be16	src;
 		__be16	dst;
 	} *ports;
-	u32 buf;
+	u32 buf __uninitialized;
 
 	ports = skb_header_pointer(skb, dataoff, sizeof(buf), &buf);
 	if (!ports)

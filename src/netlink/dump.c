@@ -10,6 +10,7 @@
 #include <net/netfilter/nf_conntrack_core.h>
 #include <net/netfilter/nf_conntrack_ecache.h>
 
+#include "../core/conn.h"
 #include "conn.h"
 
 /**
@@ -76,6 +77,9 @@ static bool dump_wants(const struct dump *dump, struct nf_conn *ct)
 			nf_ct_kill(ct);
 		return false;
 	}
+
+	if (!ctng_is_listed(ct))
+		return false;
 
 	return !dump->filtered || ctng_nl_filter_match(&dump->filter, ct);
 }

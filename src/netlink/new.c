@@ -114,6 +114,7 @@ static int set_helper(struct nf_conn *ct, const struct request *request)
 	const struct nlattr *attr = request->change.cda[CTA_HELP];
 	struct nf_conntrack_helper *helper;
 	struct nf_conn_help *help;
+	int err;
 
 	if (!request->helper_name)
 		return 0;
@@ -130,10 +131,16 @@ static int set_helper(struct nf_conn *ct, const struct request *request)
 		return -ENOMEM;
 
 	RCU_INIT_POINTER(help->helper, helper);
-	if (request->helper_info && helper->from_nlattr)
-		return helper->from_nlattr(request->helper_info, ct);
+	if (!helper->from_nlattr)
+		return 0;
 
-	return 0;
+	/*
+	 * FTP's has to know that it begins in the middle, whether or not there is something
+	 * to tell it. Others insist on that, which is no reason to do without the helper.
+	 */
+	err = helper->from_nlattr(request->helper_info, ct);
+
+	return request->helper_info ? err : 0;
 }
 
 static int set_nat(struct nf_conn *ct, const struct request *request)

@@ -143,7 +143,7 @@ static enum ctng_fate look_at(const struct nf_conn *ct, const struct ctng_pkt *p
 	if (!read_numbers(pkt, header, facts)) {
 		ctng_invalid(pkt, ct, CTNG_R_DCCP_HEADER, "header of type %u incomplete",
 			     facts->type);
-		return header->dccph_x ? CTNG_SHORT_DCCP_FATE : CTNG_INVALID;
+		return CTNG_SHORT_DCCP_FATE;
 	}
 
 	return CTNG_TRACK;

@@ -77,10 +77,10 @@ static unsigned int pick_timeout(const struct ip_ct_tcp *tcp,
 	if (tcp->retrans >= READ_ONCE(tn->tcp_max_retrans) &&
 	    timeout > timeout_of(timeouts, TCP_CONNTRACK_RETRANS))
 		return timeout_of(timeouts, TCP_CONNTRACK_RETRANS);
-	if (seg->rst && CTNG_TCP_ANY_RST_CLOSES)
+	if (seg->flags & TCPHDR_RST && CTNG_TCP_ANY_RST_CLOSES)
 		return timeout_of(timeouts, TCP_CONNTRACK_CLOSE);
 	/* A RST that asks for a challenge ACK: the next one will be right, see rst_move(). */
-	if (seg->rst && tcp->state != TCP_CONNTRACK_CLOSE)
+	if (seg->flags & TCPHDR_RST && tcp->state != TCP_CONNTRACK_CLOSE)
 		cut = true;
 	if (cut && timeout > timeout_of(timeouts, TCP_CONNTRACK_UNACK))
 		return timeout_of(timeouts, TCP_CONNTRACK_UNACK);
@@ -165,10 +165,9 @@ static void step(struct nf_conn *ct, const struct tcp_seg *seg,
 	case TCP_WAY_CHECK:
 		if (out->move.to == TCP_CONNTRACK_SYN_SENT2)
 			tcp->last_flags |= IP_CT_TCP_SIMULTANEOUS_OPEN;
-		ack_offset = nf_ct_seq_offset(ct, !seg->dir, seg->ack - 1);
-		out->fit = ctng_tcp_window_check(tcp, seg, ack_offset,
-						 READ_ONCE(tn->tcp_be_liberal));
-		if (out->fit.reason != CTNG_R_NONE) {
+		ack_offset = ct->ext ? nf_ct_seq_offset(ct, !seg->dir, seg->ack - 1) : 0;
+		if (!ctng_tcp_window_check(tcp, seg, ack_offset, READ_ONCE(tn->tcp_be_liberal),
+					   &out->fit)) {
 			out->move.way = TCP_WAY_NO_FIT;
 			if ((READ_ONCE(ct->status) & (IPS_ASSURED | IPS_FIXED_TIMEOUT)) ==
 			    IPS_ASSURED && !is_minor(&out->fit))
@@ -231,8 +230,11 @@ static enum ctng_fate stay(struct nf_conn *ct, const struct ctng_pkt *pkt,
 
 	switch (out->move.way) {
 	case TCP_WAY_REOPEN:
-		/* If another CPU was faster, the sender will come again. */
-		return nf_ct_kill(ct) ? CTNG_REPEAT : CTNG_DROP;
+		if (nf_ct_kill(ct))
+			return CTNG_REPEAT;
+		/* Another CPU was faster; the sender will come again. */
+		ctng_count(pkt->state->net, CTNG_R_DYING);
+		return CTNG_DROP;
 	case TCP_WAY_IGNORE:
 		ctng_invalid(pkt, ct, CTNG_R_TCP_SYN_IGNORED,
 			     "packet (index %d) in dir %d ignored, state %s",
@@ -273,7 +275,7 @@ static void settle(struct nf_conn *ct, const struct ctng_pkt *pkt,
 
 	if (!test_bit(IPS_SEEN_REPLY_BIT, &ct->status)) {
 		/* No answer but a RST, or given up before one came: there was no connection. */
-		if (seg->rst) {
+		if (seg->flags & TCPHDR_RST) {
 			nf_ct_kill_acct(ct, pkt->ctinfo, pkt->skb);
 			return;
 		}
@@ -295,10 +297,10 @@ static void settle(struct nf_conn *ct, const struct ctng_pkt *pkt,
 
 static enum ctng_fate tcp_packet(struct nf_conn *ct, struct ctng_pkt *pkt)
 {
+	union tcp_header buf __uninitialized;
+	struct tcp_seg seg __uninitialized;
 	struct tcp_outcome out = {};
-	union tcp_header buf;
 	unsigned int *timeouts;
-	struct tcp_seg seg;
 
 	if (!ctng_tcp_read_segment(pkt, &seg, &buf))
 		return CTNG_INVALID;

@@ -38,9 +38,7 @@ enum tcp_kind {
  * @win: the window field, not scaled.
  * @kind: enum tcp_kind.
  * @dir: enum ip_conntrack_dir.
- * @syn: SYN is set.
- * @has_ack: ACK is set.
- * @rst: RST is set.
+ * @flags: as in the header: TCPHDR_SYN and so on.
  * @opt_len: bytes at @opt.
  * @opt: the options.
  */
@@ -51,9 +49,7 @@ struct tcp_seg {
 	u16		win;
 	u8		kind;
 	u8		dir;
-	bool		syn;
-	bool		has_ack;
-	bool		rst;
+	u8		flags;
 	u8		opt_len;
 	const u8	*opt;
 };
@@ -130,6 +126,25 @@ union tcp_header {
 	u8		bytes[15 * 4];
 };
 
+/**
+ * ctng_tcp_enter() - go to the next state
+ * @tcp: the connection.
+ * @seg: the segment, which fits.
+ * @move: what ctng_tcp_move() said.
+ *
+ * Context: ct->lock held; others read tcp->state without it.
+ */
+static inline void ctng_tcp_enter(struct ip_ct_tcp *tcp, const struct tcp_seg *seg,
+				  const struct tcp_move *move)
+{
+	tcp->last_index = seg->kind;
+	tcp->last_dir = seg->dir;
+	WRITE_ONCE(tcp->state, move->to);
+
+	if (move->to == TCP_CONNTRACK_FIN_WAIT && move->from != move->to)
+		tcp->seen[seg->dir].flags |= IP_CT_TCP_FLAG_CLOSE_INIT;
+}
+
 /* tcp_segment.c */
 bool ctng_tcp_read_segment(const struct ctng_pkt *pkt, struct tcp_seg *seg,
 			   union tcp_header *buf);
@@ -142,17 +157,14 @@ struct tcp_move ctng_tcp_move(const struct ip_ct_tcp *tcp,
 u8 ctng_tcp_first_state(const struct tcp_seg *seg);
 void ctng_tcp_remember(struct ip_ct_tcp *tcp, const struct tcp_seg *seg);
 void ctng_tcp_adopt(struct ip_ct_tcp *tcp, const struct tcp_seg *seg);
-void ctng_tcp_enter(struct ip_ct_tcp *tcp, const struct tcp_seg *seg,
-		    const struct tcp_move *move);
 bool ctng_tcp_is_closing(u8 state);
 
 /* tcp_window.c */
 void ctng_tcp_read_options(struct ip_ct_tcp_state *side, const struct tcp_seg *seg);
 void ctng_tcp_window_open(struct ip_ct_tcp *tcp, const struct tcp_seg *seg);
 void ctng_tcp_window_pickup(struct ip_ct_tcp *tcp, const struct tcp_seg *seg);
-struct tcp_fit ctng_tcp_window_check(struct ip_ct_tcp *tcp,
-				     const struct tcp_seg *seg, s32 ack_offset,
-				     bool liberal);
+bool ctng_tcp_window_check(struct ip_ct_tcp *tcp, const struct tcp_seg *seg, s32 ack_offset,
+			   bool liberal, struct tcp_fit *fit);
 
 /* tcp_nlattr.c; the size of what ctng_tcp_to_nlattr() puts: a nest of 3 u8 and 2 flags. */
 #define CTNG_TCP_NLATTR_SIZE	(NLA_HDRLEN + 3 * NLA_ALIGN(NLA_HDRLEN + sizeof(u8)) + \

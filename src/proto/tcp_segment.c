@@ -21,13 +21,15 @@ static const u64 flags_valid = BIT_ULL(TCPHDR_SYN) |
 			       BIT_ULL(TCPHDR_ACK) |
 			       BIT_ULL(TCPHDR_ACK | TCPHDR_URG);
 
-static u8 kind_of(const struct tcphdr *th)
+static u8 kind_of(u8 flags)
 {
-	if (th->rst)
+	if (likely(!(flags & (TCPHDR_RST | TCPHDR_SYN | TCPHDR_FIN))))
+		return TCP_KIND_ACK;
+	if (flags & TCPHDR_RST)
 		return TCP_KIND_RST;
-	if (th->syn)
-		return th->ack ? TCP_KIND_SYNACK : TCP_KIND_SYN;
-	return th->fin ? TCP_KIND_FIN : TCP_KIND_ACK;
+	if (flags & TCPHDR_SYN)
+		return flags & TCPHDR_ACK ? TCP_KIND_SYNACK : TCP_KIND_SYN;
+	return TCP_KIND_FIN;
 }
 
 static bool checksum_bad(const struct ctng_pkt *pkt)
@@ -56,6 +58,7 @@ bool ctng_tcp_read_segment(const struct ctng_pkt *pkt, struct tcp_seg *seg,
 {
 	unsigned int len = pkt->skb->len - pkt->dataoff, hdr_len;
 	const struct tcphdr *th;
+	u8 flags;
 
 	th = skb_header_pointer(pkt->skb, pkt->dataoff, sizeof(*th), buf);
 	if (!th) {
@@ -74,7 +77,8 @@ bool ctng_tcp_read_segment(const struct ctng_pkt *pkt, struct tcp_seg *seg,
 		ctng_invalid(pkt, NULL, CTNG_R_CHECKSUM, "bad checksum");
 		return false;
 	}
-	if (!(flags_valid & BIT_ULL(tcp_flag_byte(th) & FLAGS_JUDGED))) {
+	flags = tcp_flag_byte(th);
+	if (!(flags_valid & BIT_ULL(flags & FLAGS_JUDGED))) {
 		ctng_invalid(pkt, NULL, CTNG_R_TCP_FLAGS,
 			     "invalid tcp flag combination");
 		return false;
@@ -82,14 +86,13 @@ bool ctng_tcp_read_segment(const struct ctng_pkt *pkt, struct tcp_seg *seg,
 
 	*seg = (struct tcp_seg) {
 		.seq = ntohl(th->seq),
-		.end = ntohl(th->seq) + len - hdr_len + th->syn + th->fin,
+		.end = ntohl(th->seq) + len - hdr_len +
+		       !!(flags & TCPHDR_SYN) + !!(flags & TCPHDR_FIN),
 		.ack = ntohl(th->ack_seq),
 		.win = ntohs(th->window),
-		.kind = kind_of(th),
+		.kind = kind_of(flags),
 		.dir = ctng_pkt_dir(pkt),
-		.syn = th->syn,
-		.has_ack = th->ack,
-		.rst = th->rst,
+		.flags = flags,
 		.opt = (const u8 *)(th + 1),
 		.opt_len = hdr_len - sizeof(*th),
 	};

@@ -360,22 +360,3 @@ void ctng_tcp_adopt(struct ip_ct_tcp *tcp, const struct tcp_seg *seg)
 		.flags = answerer->flags & IP_CT_TCP_FLAG_BE_LIBERAL,
 	};
 }
-
-/**
- * ctng_tcp_enter() - go to the next state
- * @tcp: the connection.
- * @seg: the segment, which fits.
- * @move: what ctng_tcp_move() said.
- *
- * Context: ct->lock held; others read tcp->state without it.
- */
-void ctng_tcp_enter(struct ip_ct_tcp *tcp, const struct tcp_seg *seg,
-		    const struct tcp_move *move)
-{
-	tcp->last_index = seg->kind;
-	tcp->last_dir = seg->dir;
-	WRITE_ONCE(tcp->state, move->to);
-
-	if (move->to == TCP_CONNTRACK_FIN_WAIT && move->from != move->to)
-		tcp->seen[seg->dir].flags |= IP_CT_TCP_FLAG_CLOSE_INIT;
-}

@@ -183,52 +183,58 @@ void ctng_tcp_window_pickup(struct ip_ct_tcp *tcp, const struct tcp_seg *seg)
 	tcp->seen[IP_CT_DIR_REPLY].flags = snd->flags;
 }
 
-/* Hold the segment against I to IV. Changes nothing. */
-static struct tcp_fit judge(const struct ip_ct_tcp_state *snd,
-			    const struct ip_ct_tcp_state *rcv,
-			    const struct tcp_span *span)
+/* Hold the segment against I to IV. Changes nothing; @fit is set if it does not fit. */
+static __always_inline bool judge(const struct ip_ct_tcp_state *snd,
+				  const struct ip_ct_tcp_state *rcv,
+				  const struct tcp_span *span, struct tcp_fit *fit)
 {
 	u32 oldest = snd->td_end - rcv->td_maxwin;
 	u32 oldest_ack = rcv->td_end - max(snd->td_maxwin, MAXACKWINDOW_MIN);
 	bool ack_seen = !after(span->sack, rcv->td_end);
 	bool ack_fresh = !before(span->sack, oldest_ack);
 
-	if (after(span->seq, snd->td_maxend)) {
+	if (unlikely(after(span->seq, snd->td_maxend))) {
 		u32 excess = span->end - snd->td_maxend + 1;
 
 		/* Some hosts send a little more than the window allows. */
 		if (rcv->td_maxwin && !before(span->end, oldest) &&
 		    ack_seen && ack_fresh && excess <= rcv->td_maxwin)
-			return (struct tcp_fit){ CTNG_R_TCP_SEQ_OVER, true, excess };
-
-		return (struct tcp_fit){ CTNG_R_TCP_SEQ_OVER, false,
-					 snd->td_maxend + 1 };
+			*fit = (struct tcp_fit){ CTNG_R_TCP_SEQ_OVER, true, excess };
+		else
+			*fit = (struct tcp_fit){ CTNG_R_TCP_SEQ_OVER, false,
+						 snd->td_maxend + 1 };
+		return false;
 	}
-	if (!ack_seen)
-		return (struct tcp_fit){ CTNG_R_TCP_ACK_OVER, false,
-					 rcv->td_end + 1 };
-	if (rcv->td_maxwin && before(span->end, oldest))
-		return (struct tcp_fit){ CTNG_R_TCP_SEQ_UNDER, false, oldest - 1 };
-	if (!ack_fresh)
-		return (struct tcp_fit){ CTNG_R_TCP_ACK_UNDER, false,
-					 oldest_ack - 1 };
-	return (struct tcp_fit){ CTNG_R_NONE };
+	if (unlikely(!ack_seen)) {
+		*fit = (struct tcp_fit){ CTNG_R_TCP_ACK_OVER, false, rcv->td_end + 1 };
+		return false;
+	}
+	if (unlikely(rcv->td_maxwin && before(span->end, oldest))) {
+		*fit = (struct tcp_fit){ CTNG_R_TCP_SEQ_UNDER, false, oldest - 1 };
+		return false;
+	}
+	if (unlikely(!ack_fresh)) {
+		*fit = (struct tcp_fit){ CTNG_R_TCP_ACK_UNDER, false, oldest_ack - 1 };
+		return false;
+	}
+	return true;
 }
 
 /* The segment fits: widen what both sides are known to have sent and offered. */
-static void advance(struct ip_ct_tcp_state *snd, struct ip_ct_tcp_state *rcv,
-		    const struct tcp_seg *seg, const struct tcp_span *span)
+static __always_inline void advance(struct ip_ct_tcp_state *snd,
+				    struct ip_ct_tcp_state *rcv,
+				    const struct tcp_seg *seg, const struct tcp_span *span)
 {
 	/* RFC 7323, 2.2: the window of a SYN is not scaled. */
-	u32 win = seg->syn ? span->win : span->win << snd->td_scale;
+	u32 win = seg->flags & TCPHDR_SYN ? span->win : span->win << snd->td_scale;
 
 	snd->td_maxwin = max(snd->td_maxwin, win + (span->sack - span->ack));
 	if (after(span->end, snd->td_end)) {
 		snd->td_end = span->end;
 		snd->flags |= IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED;
 	}
-	if (seg->has_ack && (!(snd->flags & IP_CT_TCP_FLAG_MAXACK_SET) ||
-			     after(span->ack, snd->td_maxack))) {
+	if (seg->flags & TCPHDR_ACK && (!(snd->flags & IP_CT_TCP_FLAG_MAXACK_SET) ||
+					after(span->ack, snd->td_maxack))) {
 		snd->td_maxack = span->ack;
 		snd->flags |= IP_CT_TCP_FLAG_MAXACK_SET;
 	}
@@ -242,8 +248,9 @@ static void advance(struct ip_ct_tcp_state *snd, struct ip_ct_tcp_state *rcv,
 }
 
 /* The same ACK over and over: its sender, or the one it waits for, has a problem. */
-static void count_repeats(struct ip_ct_tcp *tcp, const struct tcp_seg *seg,
-			  const struct tcp_span *span)
+static __always_inline void count_repeats(struct ip_ct_tcp *tcp,
+					  const struct tcp_seg *seg,
+					  const struct tcp_span *span)
 {
 	if (seg->kind != TCP_KIND_ACK)
 		return;
@@ -267,7 +274,7 @@ static bool restarts(const struct ip_ct_tcp *tcp, const struct tcp_seg *seg)
 {
 	const struct ip_ct_tcp_state *snd = &tcp->seen[seg->dir];
 
-	if (!seg->syn)
+	if (!(seg->flags & TCPHDR_SYN))
 		return false;
 	if (!snd->td_maxwin)
 		return true;
@@ -278,6 +285,61 @@ static bool restarts(const struct ip_ct_tcp *tcp, const struct tcp_seg *seg)
 		tcp->state == TCP_CONNTRACK_SYN_RECV);
 }
 
+static __always_inline bool check_span(struct ip_ct_tcp *tcp, const struct tcp_seg *seg,
+				       const struct tcp_span *span, bool liberal,
+				       struct tcp_fit *fit)
+{
+	struct ip_ct_tcp_state *snd = &tcp->seen[seg->dir];
+	struct ip_ct_tcp_state *rcv = &tcp->seen[!seg->dir];
+
+	if (likely(judge(snd, rcv, span, fit))) {
+		advance(snd, rcv, seg, span);
+		count_repeats(tcp, seg, span);
+		return true;
+	}
+
+	/* If the rules let it pass, the receiver may well acknowledge it: be prepared. */
+	if (fit->beyond) {
+		snd->td_end = span->end;
+		snd->flags |= IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED;
+	}
+
+	return liberal || snd->flags & IP_CT_TCP_FLAG_BE_LIBERAL;
+}
+
+/* A segment that does not just go on: first of its direction, SYN, RST, or without ACK. */
+static noinline bool check_unusual(struct ip_ct_tcp *tcp, const struct tcp_seg *seg,
+				   struct tcp_span span, bool liberal, struct tcp_fit *fit)
+{
+	struct ip_ct_tcp_state *snd = &tcp->seen[seg->dir];
+	struct ip_ct_tcp_state *rcv = &tcp->seen[!seg->dir];
+	bool has_ack = seg->flags & TCPHDR_ACK, rst = seg->flags & TCPHDR_RST;
+
+	if (restarts(tcp, seg)) {
+		bool first = !snd->td_maxwin;
+
+		ctng_tcp_window_open(tcp, seg);
+		/* Simultaneous open. */
+		if (!has_ack && (first || seg->dir == IP_CT_DIR_REPLY))
+			return true;
+	} else if (!snd->td_maxwin) {
+		start_midstream(snd, rcv, &span);
+	}
+
+	/* No ACK, or a RST of a host that sets the bit and no number: suppose a good one. */
+	if (!has_ack || (rst && !span.ack)) {
+		span.ack = rcv->td_end;
+		span.sack = rcv->td_end;
+	}
+	/* The RST on a SYN has no number of its own (RFC 9293, 3.5.2, group 1). */
+	if (rst && !seg->seq && tcp->state == TCP_CONNTRACK_SYN_SENT) {
+		span.seq = snd->td_end;
+		span.end = snd->td_end;
+	}
+
+	return check_span(tcp, seg, &span, liberal, fit);
+}
+
 /**
  * ctng_tcp_window_check() - hold a segment against the window and move it on
  * @tcp: the connection; changed if the segment fits, or tells what was unknown.
@@ -285,17 +347,16 @@ static bool restarts(const struct ip_ct_tcp *tcp, const struct tcp_seg *seg)
  * @ack_offset: what NAT or a SYN proxy has added to the peer's sequence numbers around
  *	seg->ack, see nf_ct_seq_offset().
  * @liberal: the namespace takes nothing to be out of the window.
+ * @fit: zeroed; set if the segment does not fit.
  *
  * Context: ct->lock held.
- * Return: CTNG_R_NONE and alike if the segment fits.
+ * Return: true if the segment fits, or is taken to.
  */
-struct tcp_fit ctng_tcp_window_check(struct ip_ct_tcp *tcp,
-				     const struct tcp_seg *seg, s32 ack_offset,
-				     bool liberal)
+bool ctng_tcp_window_check(struct ip_ct_tcp *tcp, const struct tcp_seg *seg, s32 ack_offset,
+			   bool liberal, struct tcp_fit *fit)
 {
-	struct ip_ct_tcp_state *snd = &tcp->seen[seg->dir];
-	struct ip_ct_tcp_state *rcv = &tcp->seen[!seg->dir];
-	struct tcp_fit fit = { CTNG_R_NONE };
+	const struct ip_ct_tcp_state *snd = &tcp->seen[seg->dir];
+	const struct ip_ct_tcp_state *rcv = &tcp->seen[!seg->dir];
 	struct tcp_span span = {
 		.seq = seg->seq,
 		.end = seg->end,
@@ -308,41 +369,9 @@ struct tcp_fit ctng_tcp_window_check(struct ip_ct_tcp *tcp,
 	if (rcv->flags & IP_CT_TCP_FLAG_SACK_PERM && seg->opt_len && !only_timestamp(seg))
 		span.sack = highest_ack(seg) - ack_offset;
 
-	if (restarts(tcp, seg)) {
-		bool first = !snd->td_maxwin;
+	if (unlikely((seg->flags & (TCPHDR_SYN | TCPHDR_RST | TCPHDR_ACK)) != TCPHDR_ACK ||
+		     !snd->td_maxwin))
+		return check_unusual(tcp, seg, span, liberal, fit);
 
-		ctng_tcp_window_open(tcp, seg);
-		/* Simultaneous open. */
-		if (!seg->has_ack && (first || seg->dir == IP_CT_DIR_REPLY))
-			return fit;
-	} else if (!snd->td_maxwin) {
-		start_midstream(snd, rcv, &span);
-	}
-
-	/* No ACK, or a RST of a host that sets the bit and no number: suppose a good one. */
-	if (!seg->has_ack || (seg->rst && !span.ack)) {
-		span.ack = rcv->td_end;
-		span.sack = rcv->td_end;
-	}
-	/* The RST on a SYN has no number of its own (RFC 9293, 3.5.2, group 1). */
-	if (seg->rst && !seg->seq && tcp->state == TCP_CONNTRACK_SYN_SENT) {
-		span.seq = snd->td_end;
-		span.end = snd->td_end;
-	}
-
-	fit = judge(snd, rcv, &span);
-	if (fit.reason == CTNG_R_NONE) {
-		advance(snd, rcv, seg, &span);
-		count_repeats(tcp, seg, &span);
-		return fit;
-	}
-
-	/* If the rules let it pass, the receiver may well acknowledge it: be prepared. */
-	if (fit.beyond) {
-		snd->td_end = span.end;
-		snd->flags |= IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED;
-	}
-	if (liberal || snd->flags & IP_CT_TCP_FLAG_BE_LIBERAL)
-		fit.reason = CTNG_R_NONE;
-	return fit;
+	return check_span(tcp, seg, &span, liberal, fit);
 }

@@ -20,6 +20,7 @@
 #include <net/netfilter/nf_conntrack_timestamp.h>
 #include <net/netfilter/nf_conntrack_zones.h>
 
+#include "../core/conn.h"
 #include "../net.h"
 #include "ui.h"
 
@@ -210,7 +211,7 @@ static int walk_show(struct seq_file *s, void *v)
 	for (i = 0; i < walk->n && !seq_has_overflowed(s); i++) {
 		ct = walk->batch[i];
 		/* On its way out, or about to be found expired. */
-		if (!nf_ct_is_dying(ct) && !nf_ct_should_gc(ct))
+		if (ctng_is_listed(ct) && !nf_ct_is_dying(ct) && !nf_ct_should_gc(ct))
 			print_conn(s, ct, scale);
 	}
 
