@@ -15,7 +15,8 @@ endif
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/conntrack-ng
 headers = $(firstword $(wildcard $(if $(KDIR),$(KDIR)/Makefile,$(addsuffix /Makefile,\
 		/lib/modules/$(1)/build /usr/src/linux-headers-$(1) \
-		$(cache)/debug-*/*-root/lib/modules/$(1)/build))))
+		$(cache)/debug-*/*-root/lib/modules/$(1)/build \
+		$(cache)/arm64/usr/src/linux-headers-$(1)))))
 
 # What to build for: the running kernel if its headers are here, else the reference kernels;
 # to choose others: make KVER=6.1.0-42-amd64, or several in quotes, or KVER=all
@@ -27,16 +28,22 @@ target := $(or $(chosen),$(running))
 
 jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 quiet := $(if $(V),,--no-print-directory)
-kbuild = $(MAKE) $(jobs) $(quiet) -C $(dir $(call headers,$(1))) M=$(CURDIR)/$(2)
+kbuild = $(MAKE) $(jobs) $(quiet) -C $(dir $(call headers,$(1))) M=$(CURDIR)/$(2) \
+	$(if $(filter %-uml,$(1)),ARCH=um) \
+	$(if $(filter %-arm64,$(1)),ARCH=arm64 CROSS_COMPILE=$(cross)) $(without_types)
+cross := aarch64-linux-gnu-
+# Some headers would have each module fail for want of pahole; tools/btf says what is lacking then.
+without_types := $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 # The debugging information, a hundred times the code, stays in the .o of the same name.
 drop_debug = for ko in $(1)/*.ko; do \
-		if grep -q '\.debug_info' $$ko; then strip --strip-debug $$ko; fi; done
+		if grep -q '\.debug_info' $$ko; then \
+			$(if $(findstring -arm64,$(1)),$(cross))strip --strip-debug $$ko; fi; done
 
 all: modules
 
 help:		## this list
 	@echo 'Targets, with KVER= for other kernels than $(or $(KVER),(none)):'
-	@sed -n 's/^\([a-z_]*\):[^#]*##/  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9_-]*\):[^#]*##/  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup:		## install the Debian packages that building and testing need
 	tools/setup.sh run
@@ -49,6 +56,7 @@ modules-%:
 		'apt-get install linux-headers-$*' >&2; exit 1)
 	@tools/mirror build/$*
 	@+$(call kbuild,$*,build/$*) modules
+	@$(if $(KDIR),,tools/btf $* build/$*)
 	@$(call drop_debug,build/$*)
 
 modules_install: $(target:%=modules-%)	## install them into updates/, where modprobe prefers them
@@ -94,8 +102,22 @@ benchmodule-%:
 	@+$(call kbuild,$*,build/$*/tools/bench/kmod) modules
 	@$(call drop_debug,build/$*/tools/bench/kmod)
 
-tools:	## build cttop, which shows who holds the table; make -C tools/cttop install
+tools:	## build cttop and conntrack-ng's swap; make -C tools/cttop install, -C tools/swap
 	@+$(MAKE) -s -C tools/cttop OUT=$(CURDIR)/build/tools/cttop
+	@+$(MAKE) -s -C tools/swap OUT=$(CURDIR)/build/tools/swap
+
+deb:		## build the Debian packages conntrack-ng-dkms and conntrack-ng-tools in build/
+	@tools/deb/build
+
+# The newest of a version, of the plain flavour
+newest = $(shell printf '%s\n' $(filter $(1),$(filter-out %-cloud-amd64 %-rt-amd64,$(reference))) | \
+	sort -V | tail -n 1)
+deb_kernels = $(call newest,6.1.0-%) $(call newest,6.12.%)
+
+deb-check:	## install, upgrade, remove and purge the packages, with real builds by DKMS
+	@+$(MAKE) -s deb modules KVER="$(deb_kernels)"
+	@tools/deb/check $(deb_kernels)
+	@selftests/check $(deb_kernels:%=-k %) deb
 
 check: setup	## all tests, in VMs; some of them: make check TESTS="test_tcp nat"
 	@selftests/check $(TESTS)
@@ -106,15 +128,30 @@ bench:		## in-tree against ours: time and instructions; ACCEL=kvm for time in KV
 floods: setup	## what becomes of clients when a table is full or flooded: CASES="full syn udp other"
 	@tools/bench/floods
 
-differential: setup	## compare with the in-tree module at length: N=20000 PROTO="tcp sctp" SEED=1
+differential: setup	## compare with the in-tree module at length: N=20000 PROTO="tcp sctp" SEED=1 TURNS=5
+	@selftests/differential/fetch || echo 'Going on without the captures of other packages.'
 	@selftests/check -v -j 1 -t 86400 $(chosen:%=-k %) -e N=$(or $(N),200000) \
-		-e PROTO="$(PROTO)" -e SEED=$(SEED) test_differential
+		-e PROTO="$(PROTO)" -e SEED=$(SEED) -e TURNS=$(or $(TURNS),20) \
+		test_differential test_captures
 
 debug-check: setup	## in debug kernels, for hours: PART="packets soak" VERSIONS=6.12 SCALE=10
 	@tools/debug/check $(PART)
 
 upstream: setup	## the kernel's own selftests, in-tree and on ours: TESTS="ipvs.sh nft_nat.sh"
 	@selftests/upstream $(chosen:%=-k %) $(TESTS)
+
+software:	## firewalls, Docker, switches and others, in-tree and on ours: TESTS="docker ufw"
+	@tools/setup.sh software
+	@selftests/software/run $(chosen:%=-k %) $(TESTS)
+
+# Another architecture: the newest 6.1, which its headers here are common to
+arm64 = $(patsubst %-amd64,%-arm64,$(call newest,6.1.0-%))
+
+arm64-check:	## build for arm64, and run some of the tests in an emulated machine of that kind
+	@tools/setup.sh arm64
+	@+$(MAKE) -s contract KVER="$(arm64)"
+	@selftests/check -k $(arm64) -j 1 -t 3600 $(or $(TESTS),table test_tcp test_proto test_sctp \
+		test_dccp iptables nat)
 
 demo: setup	## a router with a stateful policy and NAT, step by step, in a VM
 	@tools/demo/run $(DEMO_KVER)
@@ -140,5 +177,6 @@ clean:		## remove what was built
 src/%.o:
 	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
-.PHONY: all help setup modules modules_install uninstall contract testmodules tools examples check bench \
-	floods differential upstream debug-check demo shell sparse style clean
+.PHONY: all help setup modules modules_install uninstall contract testmodules tools examples deb \
+	deb-check check bench floods differential upstream software arm64-check \
+	debug-check demo shell sparse style clean

@@ -10,6 +10,8 @@
 
 #include <ctng_features.h>
 
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
 #include <linux/icmpv6.h>
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
@@ -63,6 +65,15 @@
 #define CTNG_SHORT_DCCP_FATE	CTNG_DROP
 #else
 #define CTNG_SHORT_DCCP_FATE	CTNG_INVALID
+#endif
+
+/* Functions for BPF programs, and the list of them. */
+#ifndef __bpf_kfunc
+#define __bpf_kfunc	__used
+#endif
+#ifndef BTF_KFUNCS_START
+#define BTF_KFUNCS_START(name)	BTF_SET8_START(name)
+#define BTF_KFUNCS_END(name)	BTF_SET8_END(name)
 #endif
 
 /* Exported, but declared in a header that only net/netfilter sees. */

@@ -5,6 +5,7 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
+#include <net/netfilter/nf_conntrack_bpf.h>
 #include <net/netfilter/nf_conntrack_core.h>
 
 #include "core/conn.h"
@@ -143,6 +144,10 @@ static int __init conntrack_ng_init(void)
 	if (err)
 		goto err_sockopt;
 
+	/* Nothing else depends on it. */
+	if (register_nf_conntrack_bpf())
+		pr_warn("nf_conntrack: no functions for BPF, they could not be registered\n");
+
 	pr_info("nf_conntrack: conntrack-ng " CTNG_VERSION " (%u buckets, %u max)\n",
 		nf_conntrack_htable_size, nf_conntrack_max);
 
@@ -167,6 +172,7 @@ err_ext:
 
 static void __exit conntrack_ng_exit(void)
 {
+	cleanup_nf_conntrack_bpf();
 	ctng_sockopt_exit();
 	ctng_ui_exit();
 	/* Waits until no packet carries a connection. */

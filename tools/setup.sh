@@ -4,12 +4,14 @@
 
 set -eu
 
-usage="usage: tools/setup.sh [build|run|all|check]
+usage="usage: tools/setup.sh [build|run|all|software|arm64|check]
 
-  build  what it takes to compile the modules for the six kernels
-  run    that, and the VMs with the tests in them (default)
-  all    that, and the kernels of the cloud and rt flavours for the VMs
-  check  only say what 'run' would install; status 1 when that is not nothing"
+  build     what it takes to compile the modules for the six kernels
+  run       that, and the VMs with the tests in them (default)
+  all       that, and the kernels of the cloud and rt flavours for the VMs
+  software  the programs of 'make software', for the VMs, not for this machine
+  arm64     what 'make arm64-check' needs: a cross compiler, an emulator, and a system for it
+  check     only say what 'run' would install; status 1 when that is not nothing"
 
 kernel_headers=(
 	linux-headers-amd64 linux-headers-cloud-amd64 linux-headers-rt-amd64
@@ -23,10 +25,23 @@ run_packages=(
 	libnetfilter-queue1 libnetfilter-cthelper0
 	libmnl-dev libnetfilter-conntrack-dev libnetfilter-queue-dev libncurses-dev pkg-config
 	iputils-ping traceroute tcpdump ethtool procps python3 python3-scapy python3-pyftpdlib
+	sip-tester
+)
+# What 'make software' runs in VMs, with selftests/software/
+software=(
+	docker.io firewalld ufw openvswitch-switch keepalived prometheus-node-exporter miniupnpd
+	wireguard-tools
+)
+# For arm64: on this machine; and in its VMs, beside a kernel
+arm64_packages=(gcc-aarch64-linux-gnu)
+arm64_guest=(
+	busybox-static bash coreutils findutils diffutils grep sed gawk util-linux procps kmod
+	iproute2 iputils-ping ethtool iptables nftables conntrack nfct curl ncat socat python3 python3-scapy
 )
 # The VMs run the kernels of these headers.
 vm_headers=(linux-headers-amd64 linux-headers-6.12-amd64)
 cache=$(dirname "$0")/../build/vm
+guests=${XDG_CACHE_HOME:-$HOME/.cache}/conntrack-ng
 
 die() {
 	echo "setup.sh: $*" >&2
@@ -51,12 +66,17 @@ missing_images() {
 	done
 }
 
+newest_headers() { # VERSION: of those that are common to all flavours
+	printf '%s\n' /usr/src/linux-headers-"$1"*-common | sort -V | tail -n 1 |
+		sed 's/.*linux-headers-//; s/-common$//'
+}
+
 apt() {
 	${sudo:+"$sudo"} env DEBIAN_FRONTEND=noninteractive apt-get -q "$@"
 }
 
 # The administrator's list of sources stays as it is: a copy gets the backports added.
-install_qemu() {
+install_qemu() { # PACKAGE
 	local dir options
 
 	dir=$(mktemp -d)
@@ -69,10 +89,10 @@ install_qemu() {
 	options=(-o "Dir::Etc::sourcelist=$dir/sources.list"
 		-o Dir::Etc::sourceparts=/etc/apt/sources.list.d -o "Dir::State::lists=$dir/lists")
 	if ! apt "${options[@]}" update || ! apt "${options[@]}" install -y \
-			--no-install-recommends -t bookworm-backports qemu-system-x86; then
+			--no-install-recommends -t bookworm-backports "$1"; then
 		echo "QEMU is not to be had from bookworm-backports: installing Debian 12's own," \
 			"with which the VMs have a single CPU unless KVM works."
-		apt install -y --no-install-recommends qemu-system-x86
+		apt install -y --no-install-recommends "$1"
 	fi
 	${sudo:+"$sudo"} rm -rf "$dir"
 }
@@ -106,12 +126,91 @@ install_conntrackd() {
 	rm -rf "$dir"
 }
 
+unpack() { # DEB... ROOT
+	local root=${*: -1} deb
+
+	mkdir -p "$root"/usr/{bin,sbin,lib}
+	ln -s usr/bin usr/sbin usr/lib "$root"
+	for deb in "${@:1:$#-1}"; do
+		dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$root"
+	done
+}
+
+# Firewalls and daemons that would come up with the next boot: their packages, and those that
+# they need and that are not here, are unpacked beside the tree for the VMs alone.
+install_software() {
+	local dir root=$cache/software
+
+	! grep -qsFx "${software[*]}" "$root/packages" || return 0
+	dir=$(mktemp -d)
+	chmod 755 "$dir"
+	mkdir "$dir/partial" "$dir/root"
+	apt -y --no-install-recommends --download-only -o "Dir::Cache::archives=$dir" \
+		-o Debug::NoLocking=1 install "${software[@]}" || die "the packages are not to be had."
+	unpack "$dir"/*.deb "$dir/root"
+	echo "${software[*]}" >"$dir/root/packages"
+	mkdir -p "$cache"
+	rm -rf "$root"
+	mv "$dir/root" "$root"
+	rm -rf "$dir"
+}
+
+# A system of another architecture, for VMs: nothing of it is installed here, apt sees a
+# machine of its own that has nothing. Its kernel is the one whose common headers are here.
+install_arm64() {
+	local dir root=$guests/arm64 kver options
+
+	kver=$(newest_headers 6.1.0-)-arm64
+	arm64_guest+=("linux-image-$kver")
+	! grep -qsFx "${arm64_guest[*]}" "$root/packages" || return 0
+	echo "Unpacking a system for arm64 in $root."
+	dir=$(mktemp -d)
+	chmod 755 "$dir"
+	mkdir -p "$dir"/{lists,archives}/partial
+	: >"$dir/status"
+	options=(-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Debug::NoLocking=1
+		-o "Dir::State::lists=$dir/lists" -o "Dir::State::status=$dir/status"
+		-o "Dir::Cache::archives=$dir/archives" -o Dir::Cache::pkgcache=
+		-o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root)
+	apt-get -q "${options[@]}" update && apt-get -q "${options[@]}" -y \
+		--no-install-recommends --download-only install "${arm64_guest[@]}" &&
+		(cd "$dir/archives" && apt-get -q "${options[@]}" download "linux-headers-$kver") ||
+		die "the packages for arm64 are not to be had."
+	unpack "$dir"/archives/*.deb "$dir/root"
+	# What the packages would set up themselves is here already, the same: who is root, which
+	# of its implementations a command is.
+	cp -a /etc/{passwd,group,alternatives} "$dir/root/etc"
+	(cd / && find usr/bin usr/sbin -lname '/etc/alternatives/*' -print0 |
+		xargs -0 cp -a --parents -t "$dir/root")
+	ln -sf bash "$dir/root/usr/bin/sh"
+	# The headers look there for the programs that build modules, which are to run here.
+	ln -s /usr/lib/linux-kbuild-6.1 "$dir/root/usr/lib"
+	depmod -b "$dir/root" "$kver"
+	echo "${arm64_guest[*]}" >"$dir/root/packages"
+	mkdir -p "$guests"
+	rm -rf "$root"
+	mv "$dir/root" "$root"
+	rm -rf "$dir"
+}
+
+install_programs() {
+	case $what in run | all | software) install_conntrackd ;; esac
+	case $what in
+	all) install_virtiofsd ;;
+	software) install_software ;;
+	arm64) install_arm64 ;;
+	esac
+}
+
 what=${1:-run}
 case $what in
 build) wanted=("${build_packages[@]}" "${kernel_headers[@]}") ;;
-run | all | check)
+run | all | check | software)
 	wanted=("${build_packages[@]}" "${kernel_headers[@]}" "${run_packages[@]}"
 		qemu-system-x86) ;;
+arm64)
+	wanted=("${build_packages[@]}" "${kernel_headers[@]}" "${run_packages[@]}"
+		"${arm64_packages[@]}" qemu-system-x86 qemu-system-arm) ;;
 *) echo "$usage" >&2; exit 2 ;;
 esac
 
@@ -123,8 +222,7 @@ esac
 
 mapfile -t missing < <(missing_of "${wanted[@]}"; [ "$what" = build ] || missing_images)
 if [ ${#missing[@]} -eq 0 ]; then
-	case $what in run | all) install_conntrackd ;; esac
-	[ "$what" != all ] || install_virtiofsd
+	install_programs
 	echo "setup.sh: all packages are installed."
 	exit 0
 fi
@@ -141,7 +239,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "They will be installed now."
 apt update || echo "apt-get update failed; going on with the lists that are there."
-mapfile -t plain < <(missing_of "${wanted[@]}" | grep -vx qemu-system-x86)
+mapfile -t plain < <(missing_of "${wanted[@]}" | grep -v '^qemu-system-')
 if [ "$what" = build ]; then
 	vm_headers=()
 fi
@@ -154,6 +252,7 @@ mapfile -t images < <(missing_images)
 if [ ${#images[@]} -gt 0 ]; then
 	apt install -y --no-install-recommends "${images[@]}"
 fi
-[ -z "$(missing_of qemu-system-x86)" ] || install_qemu
-install_conntrackd
-[ "$what" != all ] || install_virtiofsd
+for package in $(missing_of "${wanted[@]}" | grep '^qemu-system-'); do
+	install_qemu "$package"
+done
+install_programs
