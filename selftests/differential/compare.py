@@ -3,7 +3,7 @@
 
 import ctypes
 
-from replay import (ACTIONS, GENERATORS, NAT, PATHS, POKES, SIZE, Record, Shown, blob, flat)
+from replay import ACTIONS, PATHS, POKES, SIZE, Record, Shown, blob, flat
 from rules import explained, logs_more
 
 
@@ -16,7 +16,7 @@ class Case:
     def __init__(self, scenario, at, theirs, ours):
         self.scenario, self.at, self.all_theirs = scenario, at, theirs
         self.theirs, self.ours = record(theirs, at), record(ours, at)
-        self.gen = GENERATORS[scenario.gen]
+        self.gen = scenario.protocol(at)
         other = dict(flat(self.ours))
         self.fields = [name for name, value in flat(self.theirs) if value != other[name]]
         if "logged" in self.fields and logs_more(self.gen, self.theirs, self.ours):
@@ -49,10 +49,9 @@ def only_logged(gen, theirs, ours):
 
 def first_difference(scenario, theirs, ours):
     """The first operation of a scenario that differs, or None."""
-    gen = GENERATORS[scenario.gen]
     for at in range(len(scenario)):
         a, b = (data[at * SIZE:(at + 1) * SIZE] for data in (theirs, ours))
-        if a == b or only_logged(gen, a, b):
+        if a == b or only_logged(scenario.protocol(at), a, b):
             continue
         return Case(scenario, at, theirs, ours)
     return None
@@ -76,11 +75,10 @@ class Judge:
         self.tracker = tracker
 
     def both(self, scenarios):
-        data, out = blob(scenarios), {}
-        first = self.tracker.loaded
+        out, first = {}, self.tracker.loaded
         for which in (first, "ours" if first == "in-tree" else "in-tree"):
             self.tracker.load(which)
-            out[which] = self.tracker.play(data)
+            out[which] = self.tracker.play(blob(scenarios))
         return [case for case in differences(scenarios, out["in-tree"], out["ours"])
                 if not explained(case)]
 
@@ -112,12 +110,11 @@ class Judge:
 
     def show(self, case):
         """The sequence and what both modules made of it, as lines."""
-        data, plain, shown = blob([case.scenario]), {}, {}
+        plain, shown = {}, {}
         for which in ("in-tree", "ours"):
             self.tracker.load(which)
-            plain[which], shown[which] = split(self.tracker.play(data, show=True))
-        yield (f"{case.gen}{' with NAT' if case.scenario.flags & NAT else ''}, scenario "
-               f"{case.scenario.seed:#x}, steps {' '.join(map(hex, case.scenario.steps))}")
+            plain[which], shown[which] = split(self.tracker.play(blob([case.scenario]), show=True))
+        yield str(case.scenario)
         for at in range(len(case.scenario)):
             here = Case(case.scenario, at, plain["in-tree"], plain["ours"])
             yield f"{at}: {describe(here.theirs, shown['in-tree'][at])}"

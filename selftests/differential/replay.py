@@ -5,13 +5,13 @@ import array
 import ctypes
 import glob
 import os
-import random
 import subprocess
 
 GENERATORS = ["tcp", "udp", "udplite", "icmp", "icmpv6", "sctp", "dccp", "gre",
               "generic"]
-BEGIN, STEP, END = range(3)
-NAT, MUTATE = 1, 2
+CAPTURE = len(GENERATORS)
+BEGIN, STEP, END, FRAME, WAIT = range(5)
+NAT, MUTATE, NO_SUM = 1, 2, 4
 (NOTE_RANDOM, NOTE_ODD_SACK, NOTE_SLOW, NOTE_ASIDE, NOTE_BAD_QUOTE,
  NOTE_SHORT_GRE) = (1 << bit for bit in range(6))
 ACTIONS = ["begin", "end", "packet", "again", "error", "release", "wait", "inject", "poke"]
@@ -85,21 +85,32 @@ class Scenario:
     def __len__(self):
         return len(self.steps) + 2
 
+    def __str__(self):
+        return (f"{GENERATORS[self.gen]}{' with NAT' if self.flags & NAT else ''}, scenario "
+                f"{self.seed:#x}, steps {' '.join(map(hex, self.steps))}")
+
+    def protocol(self, _at):
+        """Of the packet of a record."""
+        return GENERATORS[self.gen]
+
+    def played(self, records):
+        """Protocols, and how many packets of each."""
+        actions = records[0::SIZE]
+        yield GENERATORS[self.gen], sum(actions.count(bytes([n])) for n in PACKETS)
+
     def ops(self):
         ops = array.array("Q", [BEGIN | self.gen << 8 | self.flags << 16 | self.seed << 32])
         ops.extend([STEP | seed << 32 for seed in self.steps])
         ops.append(END)
-        return ops
+        return ops.tobytes()
 
     def only(self, steps):
         return Scenario(self.gen, self.flags, self.seed, array.array("I", steps))
 
 
 def blob(scenarios):
-    ops = array.array("Q")
-    for scenario in scenarios:
-        ops.extend(scenario.ops())
-    return ops.tobytes()
+    """What to write to play them, made anew for each playing."""
+    return b"".join(scenario.ops() for scenario in scenarios)
 
 
 def batch(rng, gen, packets):
@@ -113,15 +124,26 @@ def batch(rng, gen, packets):
         yield scenarios
 
 
+def read_line(path):
+    with open(path, encoding="ascii") as f:
+        return f.readline()
+
+
 def sh(*command):
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+HELPERS = [f"nf_{kind}_{name}" for name in ("amanda", "ftp", "h323", "irc", "pptp", "sip", "tftp")
+           for kind in ("nat", "conntrack")] + [
+               "nf_conntrack_sane", "nf_nat_snmp_basic", "nf_conntrack_snmp",
+               "nf_conntrack_netbios_ns", "nf_conntrack_broadcast"]
 
 
 class Tracker:
     """The two modules, of which one is loaded at a time; and the replay module on top."""
 
-    def __init__(self, ours, replay):
-        self.replay = replay
+    def __init__(self, ours, replay, helpers=False):
+        self.replay, self.helpers = replay, HELPERS if helpers else []
         base = f"/lib/modules/{os.uname().release}/kernel/net/netfilter/nf_conntrack.ko"
         self.path = {"in-tree": glob.glob(base + "*")[0], "ours": ours}
         self.loaded = None
@@ -130,6 +152,11 @@ class Tracker:
             sh("ip", family, "route", "replace", "local", prefix, "dev", "lo")
         for module in ("nf_defrag_ipv4", "nf_defrag_ipv6", "libcrc32c"):
             sh("modprobe", module)
+        # Pieces that wait for one which was lost stay: when their time is up, which is one of
+        # the clock, the host says so by an ICMP error about somebody's connection.
+        for name, time in (("ipv4.ipfrag", "time"), ("ipv6.ip6frag", "time"),
+                           ("netfilter.nf_conntrack_frag6", "timeout")):
+            sh("sysctl", "-q", f"net.{name}_high_thresh={1 << 28}", f"net.{name}_{time}=100000")
 
     def load(self, which):
         if self.loaded == which:
@@ -137,13 +164,19 @@ class Tracker:
         self.unload()
         sh("insmod", self.path[which], "hashsize=1024")
         self.loaded = which
-        sh("modprobe", "nf_nat")
+        sh("modprobe", "-a", "nf_nat", *self.helpers)
         sh("insmod", self.replay)
 
     def unload(self):
         if self.loaded:
-            sh("rmmod", "ctng_replay", "nf_nat", "nf_conntrack")
+            sh("rmmod", "ctng_replay", *self.helpers, "nf_nat", "nf_conntrack")
         self.loaded = None
+
+    @staticmethod
+    def counts():
+        """Packets that were played since the load, and of how many of them bytes were changed."""
+        directory = "/sys/module/ctng_replay/parameters/"
+        return [int(read_line(directory + name)) for name in ("played", "changed")]
 
     @staticmethod
     def play(data, show=False, keep=True):
@@ -164,7 +197,3 @@ class Tracker:
         finally:
             os.close(fd)
         return b"".join(out)
-
-
-def fresh_seed():
-    return random.SystemRandom().getrandbits(32)

@@ -16,6 +16,7 @@
 
 /* The record that events and log lines go into; one step at a time. */
 static struct replay_record *watching;
+static unsigned int listed; /* of its events, in their order */
 
 /* The lines that were logged in the last step. */
 char replay_logged[128];
@@ -175,14 +176,15 @@ static int digest_conn(struct nf_conn *ct, void *data)
 
 static bool digest_exp(struct nf_conntrack_expect *exp, void *data)
 {
+	u32 *digest = data;
 	u32 seen[] = {
 		digest_of(&exp->tuple), replay_crc(&exp->mask, sizeof(exp->mask)), exp->flags,
 		exp->class, in_seconds(exp->timeout - nfct_time_stamp),
 		digest_of(nf_ct_tuple(exp->master, IP_CT_DIR_ORIGINAL)),
 	};
-	u32 *digest = data;
 
-	*digest += replay_crc(seen, sizeof(seen));
+	if (!nf_ct_exp_is_expired(exp))
+		*digest += replay_crc(seen, sizeof(seen));
 
 	return false;
 }
@@ -203,7 +205,7 @@ void replay_digest(struct world *w)
 
 static bool count_exp(struct nf_conntrack_expect *exp, void *data)
 {
-	++*(u32 *)data;
+	*(u32 *)data += !nf_ct_exp_is_expired(exp);
 
 	return false;
 }
@@ -216,8 +218,12 @@ static void note_event(u32 mask, u32 who)
 		/* connections are destroyed in the table's order, whatever that is */
 		watching->event[0].mask += mask;
 		watching->event[0].who += who;
-	} else if (watching->n_events < REPLAY_EVENTS) {
-		watching->event[watching->n_events] = (struct replay_event) { mask, who };
+	} else if (mask == (BIT(31) | BIT(IPEXP_DESTROY)) && !replay_world->gen->packet) {
+		/* see forget_dead() */
+		watching->event[REPLAY_EVENTS - 1].mask += mask;
+		watching->event[REPLAY_EVENTS - 1].who += who;
+	} else if (listed < REPLAY_EVENTS) {
+		watching->event[listed++] = (struct replay_event) { mask, who };
 	}
 	watching->n_events++;
 }
@@ -318,6 +324,7 @@ static void sum_stats(struct net *net, u32 *to, s32 sign)
 void replay_watch_into(struct replay_record *rec, struct net *net)
 {
 	replay_logged[0] = 0;
+	listed = 0;
 	sum_stats(net, rec->stat, -1);
 	WRITE_ONCE(watching, rec);
 }

@@ -77,6 +77,12 @@ static void put_message(struct world *w, struct pkt *p, const struct message *m)
 	if (one_in(w, 40))
 		p->l4[4] = PICK(w, 0, 1, 2, 3, 4, 5, 6, 7, 20, 255);
 	p->zeros = PICK(w, 0, 0, 1, 4, 60);
+	/* ends in its header */
+	if (one_in(w, 20)) {
+		p->len = min(p->len, 12 + below(w, 12));
+		p->l4[4] = PICK(w, 3, p->len / 4);
+		p->zeros = 0;
+	}
 }
 
 static void dccp_packet(struct world *w, struct pkt *p)
@@ -88,7 +94,7 @@ static void dccp_packet(struct world *w, struct pkt *p)
 	u64 some = (u64)w->tag[0][p->dir] << 12 & 0xffffffffffff;
 	struct message m = {
 		.type = polite_type(w, f->known ? d->state : CT_DCCP_NONE, server),
-		.extended = !one_in(w, 16),
+		.extended = !one_in(w, 8),
 		.seq = some,
 		.ack = f->known && !one_in(w, 4) ? d->handshake_seq : some + 1,
 	};

@@ -86,7 +86,7 @@ static void gre_packet(struct world *w, struct pkt *p)
 	u16 flags = version;
 	u32 key = w->tag[0][p->dir];
 
-	if (version == 1 && one_in(w, 6))
+	if (version == 1 && one_in(w, 3))
 		make_call(w, p);
 	if (one_in(w, 2) || version == 1)
 		flags |= ntohs((__force __be16)GRE_KEY);
@@ -109,7 +109,7 @@ static void gre_packet(struct world *w, struct pkt *p)
 	}
 	p->zeros = PICK(w, 0, 4, 60);
 	if (p->len + p->zeros < 8)
-		w->rec->note |= NOTE_SHORT_GRE;
+		p->note |= NOTE_SHORT_GRE;
 }
 
 const struct generator gen_gre = {

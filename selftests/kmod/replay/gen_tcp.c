@@ -52,7 +52,7 @@ static void put_sack(struct world *w, struct pkt *p, u32 around)
 	if (!one_in(w, 16) && p->len % 2)
 		put_u8(p, TCPOPT_NOP);
 	if (p->len % 2)
-		w->rec->note |= NOTE_ODD_SACK;
+		p->note |= NOTE_ODD_SACK;
 	put_u8(p, TCPOPT_SACK);
 	put_u8(p, 2 + 8 * blocks);
 	while (blocks--) {

@@ -29,7 +29,7 @@ MODULE_PARM_DESC(keep, "Keep the records to be read");
 
 static const struct generator *const generators[] = {
 	&gen_tcp, &gen_udp, &gen_udplite, &gen_icmp, &gen_icmpv6, &gen_sctp, &gen_dccp,
-	&gen_gre, &gen_generic,
+	&gen_gre, &gen_generic, &gen_capture,
 };
 
 static DEFINE_MUTEX(lock);
@@ -60,14 +60,14 @@ static void new_packet(struct world *w, struct pkt *p)
 		p->options = 1 + below(w, w->six ? 4 : 10);
 	if (one_in(w, 48))
 		p->pieces = 2 + below(w, 2);
-	if (one_in(w, 4))
+	if (one_in(w, w->mutate ? 2 : 4))
 		p->split = 1 + below(w, 40);
 }
 
 /* What is odd about some packets of any protocol. */
 static void disturb(struct world *w, struct pkt *p)
 {
-	if (one_in(w, 100))
+	if (one_in(w, w->mutate ? 10 : 100))
 		p->len = below(w, p->len + 1);
 	if (one_in(w, 100) && p->len) {
 		replay_finish_sum(w, p);
@@ -108,17 +108,13 @@ static void play_error(struct world *w)
 	disturb(w, p);
 	/* what an error quotes begins behind its header */
 	if (!w->six && p->len > 8 && (p->l4[8] & 0xf) < 5)
-		w->rec->note |= NOTE_BAD_QUOTE;
+		p->note |= NOTE_BAD_QUOTE;
 	w->rec->action = ACT_ERROR;
 	replay_play(w, p);
 }
 
-static void elapse(struct world *w)
+static void elapse(struct world *w, unsigned int seconds, bool purge)
 {
-	bool purge = !one_in(w, 8);
-	unsigned int seconds = PICK(w, 1, 1, 2, 2, 3, 5, 8, 10, 15, 20, 30, 40, 60, 100, 120, 200,
-				    300, 1000, 100000);
-
 	w->rec->action = ACT_WAIT;
 	w->rec->arg = seconds;
 	w->rec->ctinfo = 0xff;
@@ -200,13 +196,17 @@ static bool is_icmp(u8 l4num)
 
 static void step(struct world *w, u32 seed)
 {
-	unsigned int kind;
+	unsigned int kind, seconds;
+	bool purge;
 
 	prandom_seed_state(&w->rnd, seed);
 	w->rec->arg = seed;
 	kind = below(w, 100);
 	if (kind < 4) {
-		elapse(w);
+		purge = !one_in(w, 8);
+		seconds = PICK(w, 1, 1, 2, 2, 3, 5, 8, 10, 15, 20, 30, 40, 60, 100, 120, 200,
+			       300, 1000, 100000);
+		elapse(w, seconds, purge);
 	} else if (kind < 7 && (w->held[0].skb || w->held[1].skb)) {
 		w->rec->action = ACT_RELEASE;
 		replay_release(w, w->held[0].skb ? 0 : 1);
@@ -223,6 +223,33 @@ static void step(struct world *w, u32 seed)
 	}
 }
 
+static int begin(struct world *w, const struct replay_op *op)
+{
+	int err = replay_begin(w, generators[op->gen], op->arg, op->flags & OPF_NAT);
+
+	if (op->flags & OPF_NO_SUM)
+		w->net->ct.sysctl_checksum = 0;
+
+	return err;
+}
+
+/* Of the operation and what belongs to it. */
+static size_t size_of(const struct replay_op *op)
+{
+	return sizeof(*op) + (op->kind == OP_FRAME ? round_up(op->flags, sizeof(*op)) : 0);
+}
+
+/* So many records will there be; 0 if that is no list of operations. */
+static size_t count_ops(const u8 *blob, size_t len)
+{
+	size_t at, n = 0;
+
+	for (at = 0; at + sizeof(struct replay_op) <= len; n++)
+		at += size_of((const struct replay_op *)(blob + at));
+
+	return at == len ? n : 0;
+}
+
 static int run(struct world *w, const struct replay_op *op)
 {
 	w->rec->arg = op->arg;
@@ -233,15 +260,25 @@ static int run(struct world *w, const struct replay_op *op)
 		replay_end(w);
 		w->mutate = op->flags & OPF_MUTATE;
 		return replay_nat_set(w->net, op->flags & OPF_NAT) ?:
-		       replay_begin(w, generators[op->gen], op->arg, op->flags & OPF_NAT);
+		       begin(w, op);
 	case OP_END:
 		w->rec->action = ACT_END;
 		replay_end(w);
 		return 0;
 	case OP_STEP:
-		if (!w->gen)
+		if (!w->gen || !w->gen->packet)
 			return -EINVAL;
 		step(w, op->arg);
+		return 0;
+	case OP_FRAME:
+		if (!w->gen || w->gen->packet)
+			return -EINVAL;
+		prandom_seed_state(&w->rnd, op->arg);
+		return replay_frame(w, op->gen, (const u8 *)(op + 1), op->flags);
+	case OP_WAIT:
+		if (!w->gen)
+			return -EINVAL;
+		elapse(w, op->arg, true);
 		return 0;
 	}
 
@@ -255,11 +292,16 @@ static void show_packet(struct replay_shown *to)
 	u8 header[80];
 
 	memset(to, 0, sizeof(*to));
+	memcpy(to->log, replay_logged, sizeof(to->log));
+	if (!the_world.gen || !the_world.gen->packet) {
+		to->len = the_world.shown_len;
+		memcpy(to->packet, the_world.shown, to->len);
+		return;
+	}
 	len = replay_ip_header(&the_world, p, header, p->len + p->zeros);
 	memcpy(to->packet, header, len);
 	memcpy(to->packet + len, p->l4, min_t(unsigned int, p->len, sizeof(to->packet) - len));
 	to->len = len + p->len;
-	memcpy(to->log, replay_logged, sizeof(to->log));
 }
 
 static int run_all(const u8 *blob, size_t len)
@@ -271,7 +313,7 @@ static int run_all(const u8 *blob, size_t len)
 	size_t at;
 	int err = 0;
 
-	for (at = 0; !err && at + sizeof(*op) <= len; at += sizeof(*op)) {
+	for (at = 0; !err && at + sizeof(*op) <= len; at += size_of(op)) {
 		op = (const struct replay_op *)(blob + at);
 		w->rec = keep ? (struct replay_record *)(records + records_len) : &scratch;
 		memset(w->rec, 0, sizeof(*w->rec));
@@ -280,7 +322,7 @@ static int run_all(const u8 *blob, size_t len)
 		if (time_after(jiffies, w->started + HZ / 4))
 			w->rec->note |= NOTE_SLOW;
 		replay_watch_done(w->rec, w->net);
-		if (show && op->kind == OP_STEP)
+		if (show && (op->kind == OP_STEP || op->kind == OP_FRAME))
 			replay_digest(w);
 		if (keep && show)
 			show_packet((struct replay_shown *)(w->rec + 1));
@@ -296,6 +338,7 @@ static ssize_t replay_write(struct file *file, const char __user *from, size_t l
 {
 	size_t each = sizeof(struct replay_record) + (show ? sizeof(struct replay_shown) : 0);
 	int err = -ENOMEM;
+	size_t n;
 	u8 *blob;
 
 	if (len % sizeof(struct replay_op))
@@ -303,12 +346,20 @@ static ssize_t replay_write(struct file *file, const char __user *from, size_t l
 	mutex_lock(&lock);
 	vfree(records);
 	records_len = 0;
-	records = keep ? vmalloc(len / sizeof(struct replay_op) * each) : NULL;
+	records = NULL;
 	blob = vmalloc(len);
-	if (!blob || (keep && !records))
+	if (!blob)
 		goto out;
 	err = -EFAULT;
 	if (copy_from_user(blob, from, len))
+		goto out;
+	err = -EINVAL;
+	n = count_ops(blob, len);
+	if (!n)
+		goto out;
+	err = -ENOMEM;
+	records = keep ? vmalloc(n * each) : NULL;
+	if (keep && !records)
 		goto out;
 	err = run_all(blob, len);
 out:

@@ -7,12 +7,19 @@
 #include <linux/netfilter_ipv6.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/module.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/netfilter/nf_conntrack_core.h>
 #include <net/route.h>
 
 #include "replay.h"
+
+static unsigned long played, changed;
+module_param(played, ulong, 0444);
+MODULE_PARM_DESC(played, "Packets so far");
+module_param(changed, ulong, 0444);
+MODULE_PARM_DESC(changed, "Packets so far of which bytes were changed");
 
 /* A route for packets that leave: NAT asks the packet for it. By family (IPv6?). */
 static struct dst_entry *route[2];
@@ -52,15 +59,49 @@ static unsigned int second_hook(const struct pkt *p)
 	return p->path == PATH_INPUT ? NF_INET_LOCAL_IN : NF_INET_POST_ROUTING;
 }
 
-static u32 digest(const struct sk_buff *skb)
+/*
+ * Captured packets that come in pieces have another id in each playing (captures.py), which is
+ * not to count: the offsets of it, and of the sum over it.
+ */
+static void ids_at(const struct world *w, const struct sk_buff *skb, int at[2])
 {
-	u32 crc = ~0;
-	u8 piece[64];
-	unsigned int at, len;
+	unsigned int frag = 0;
 
+	at[0] = -1;
+	at[1] = -1;
+	if (w->gen->packet)
+		return;
+	if (!w->six) {
+		at[0] = offsetof(struct iphdr, id);
+		at[1] = offsetof(struct iphdr, check);
+	} else if (ipv6_find_hdr(skb, &frag, NEXTHDR_FRAGMENT, NULL, NULL) >= 0) {
+		at[0] = frag + offsetof(struct frag_hdr, identification) + 2;
+	}
+}
+
+/**
+ * replay_packet_crc() - a digest of a packet
+ * @w: its world.
+ * @skb: the packet.
+ *
+ * Return: the digest, of whatever the packet's sender meant to differ.
+ */
+u32 replay_packet_crc(const struct world *w, const struct sk_buff *skb)
+{
+	u32 crc = w->six ? ~0 : ~(u32)ip_fast_csum(ip_hdr(skb), ip_hdr(skb)->ihl);
+	unsigned int at, len, i;
+	int ids[2], hole;
+	u8 piece[64];
+
+	ids_at(w, skb, ids);
 	for (at = 0; at < skb->len; at += len) {
 		len = min_t(unsigned int, skb->len - at, sizeof(piece));
 		skb_copy_bits(skb, at, piece, len);
+		for (i = 0; i < 2 * ARRAY_SIZE(ids); i++) {
+			hole = ids[i / 2] < 0 ? -1 : ids[i / 2] + (int)(i % 2) - (int)at;
+			if (hole >= 0 && hole < len)
+				piece[hole] = 0;
+		}
 		crc = crc32(crc, piece, len);
 	}
 
@@ -154,11 +195,12 @@ static void finish(struct world *w, const struct pkt *p, struct sk_buff *skb)
 	if (!skb_dst(skb))
 		skb_dst_set(skb, dst_clone(route[w->six]));
 	w->rec->second = through(w, second_hook(p), skb);
+	w->rec->note |= p->note;
 	if (w->rec->second != 1)
 		return;
 
 	note_conn(w, p, skb);
-	w->rec->came = digest(skb);
+	w->rec->came = replay_packet_crc(w, skb);
 	kfree_skb(skb);
 }
 
@@ -224,13 +266,18 @@ static struct sk_buff *in_pieces(struct world *w, const struct pkt *p, struct sk
 	unsigned int n = DIV_ROUND_UP(len, step);
 	unsigned int i, at;
 	struct sk_buff *skb = NULL;
+	int result;
 
 	for (i = 0; i < n; i++) {
 		at = (backwards ? n - 1 - i : i) * step;
 		skb = fragment(w, whole, at, min(at + step, len), at + step >= len);
 		if (!skb || i == n - 1)
 			break;
-		w->rec->result += through(w, first_hook(p), skb);
+		result = through(w, first_hook(p), skb);
+		w->rec->result += result;
+		/* what IPv6 does not take for a fragment any more, once its bytes are changed */
+		if (result == 1)
+			kfree_skb(skb);
 	}
 	kfree_skb(whole);
 
@@ -239,16 +286,18 @@ static struct sk_buff *in_pieces(struct world *w, const struct pkt *p, struct sk
 
 static void change_bytes(struct world *w, struct sk_buff *skb)
 {
-	unsigned int n = 1 + below(w, 4);
-	unsigned int at;
+	/* never the first IP header, which the IP layer has checked */
+	unsigned int from = skb_transport_offset(skb), n = 1 + below(w, 4), at;
+	u8 byte;
 
+	if (from >= skb->len)
+		return;
+	changed++;
 	while (n--) {
-		/* never the first IP header, which the IP layer has checked */
-		at = skb_transport_offset(skb);
-		if (at >= skb_headlen(skb))
-			break;
-		at += below(w, skb_headlen(skb) - at);
-		skb->data[at] = one_in(w, 2) ? rnd(w) : skb->data[at] ^ 1 << below(w, 8);
+		at = from + below(w, skb->len - from);
+		skb_copy_bits(skb, at, &byte, 1);
+		byte = one_in(w, 2) ? rnd(w) : byte ^ 1 << below(w, 8);
+		skb_store_bits(skb, at, &byte, 1);
 	}
 	/* A device adds up what has arrived; who finds it wrong says so with a stack. */
 	if (skb->ip_summed == CHECKSUM_COMPLETE)
@@ -284,14 +333,29 @@ void replay_play(struct world *w, struct pkt *p)
 		rec->first = 2;
 		return;
 	}
+	played++;
 	if (w->mutate && one_in(w, 2))
 		change_bytes(w, skb);
 	remember(w, p);
 	if (p->pieces > 1 && p->len + p->zeros > 8 && !p->options)
 		skb = in_pieces(w, p, skb);
-	if (!skb)
-		return;
+	if (skb)
+		replay_send(w, p, skb);
+}
 
+/**
+ * replay_send() - send a packet on its way
+ * @w: the world; w->rec tells what came of it.
+ * @p: the packet: its path, and which flow it is of.
+ * @skb: the same as the hooks will see it; not the caller's any more.
+ *
+ * Context: process context, may sleep.
+ */
+void replay_send(struct world *w, struct pkt *p, struct sk_buff *skb)
+{
+	struct replay_record *rec = w->rec;
+
+	rec->note |= p->note;
 	skb->mark = w->seed;
 	if (p->path == PATH_OUTPUT)
 		skb_dst_set(skb, dst_clone(route[w->six]));

@@ -8,9 +8,10 @@
 /**
  * struct replay_op - one operation of a scenario
  * @kind: OP_*.
- * @gen: OP_BEGIN: number of the generator.
- * @flags: OP_BEGIN: OPF_*.
- * @arg: OP_BEGIN, OP_STEP: the seed.
+ * @gen: OP_BEGIN: number of the generator; OP_FRAME: way through the hooks.
+ * @flags: OP_BEGIN: OPF_*; OP_FRAME: length of the packet that follows, from its IP header on,
+ *	and is padded to a multiple of 8.
+ * @arg: OP_BEGIN, OP_STEP, OP_FRAME: the seed; OP_WAIT: seconds.
  */
 struct replay_op {
 	__u8	kind;
@@ -19,10 +20,11 @@ struct replay_op {
 	__u32	arg;
 };
 
-enum { OP_BEGIN, OP_STEP, OP_END };
+enum { OP_BEGIN, OP_STEP, OP_END, OP_FRAME, OP_WAIT };
 
 #define OPF_NAT		1	/* with NAT */
 #define OPF_MUTATE	2	/* with bytes of packets changed */
+#define OPF_NO_SUM	4	/* checksums are not verified */
 
 /* What a step did. */
 enum replay_action {

@@ -73,6 +73,7 @@ struct flow {
  * @options: length of IPv4 options or number of IPv6 extension headers.
  * @pieces: in how many fragments it comes.
  * @hops: hop limit.
+ * @note: NOTE_*, whenever it is played or let go.
  * @split: so many bytes are in the linear part; 0 for all.
  * @zeros: bytes of zero at the end, after @l4.
  * @len: length of @l4.
@@ -91,6 +92,7 @@ struct pkt {
 	u8			options;
 	u8			pieces;
 	u8			hops;
+	u8			note;
 	u16			split;
 	u16			zeros;
 	u16			len;
@@ -123,6 +125,9 @@ struct held {
  * @old: packets that were played.
  * @n_old: how many were.
  * @held: packets between their two hooks.
+ * @inside: who has connected through NAT of the source, in a capture.
+ * @shown: beginning of a captured packet as it was played.
+ * @shown_len: its length.
  * @rec: record of the step in hand.
  */
 struct world {
@@ -145,6 +150,9 @@ struct world {
 	struct pkt			old[REPLAY_OLD];
 	unsigned int			n_old;
 	struct held			held[REPLAY_HELD];
+	union nf_inet_addr		inside;
+	u8				shown[382];
+	u16				shown_len;
 	struct replay_record		*rec;
 };
 
@@ -166,7 +174,7 @@ struct world {
  * @l4num: its number.
  * @start: prepare a flow of a new scenario; may be NULL.
  * @packet: make a packet: flow and direction are chosen, addresses follow from
- *	them unless it changes them.
+ *	them unless it changes them; NULL if packets come from user space.
  * @inject: put any state into a connection, under its lock; may be NULL.
  */
 struct generator {
@@ -178,7 +186,7 @@ struct generator {
 };
 
 extern const struct generator gen_tcp, gen_udp, gen_udplite, gen_icmp, gen_icmpv6, gen_sctp,
-			      gen_dccp, gen_gre, gen_generic;
+			      gen_dccp, gen_gre, gen_generic, gen_capture;
 
 /* Random numbers of a step: the same seed makes the same packet of the same state. */
 static inline u32 rnd(struct world *w)
@@ -245,11 +253,17 @@ unsigned int replay_ip_header(const struct world *w, const struct pkt *p, u8 *to
 void replay_icmp_error(struct world *w, struct pkt *p);
 
 /* play.c */
+u32 replay_packet_crc(const struct world *w, const struct sk_buff *skb);
 void replay_play(struct world *w, struct pkt *p);
+void replay_send(struct world *w, struct pkt *p, struct sk_buff *skb);
 void replay_release(struct world *w, unsigned int slot);
 void replay_drop_held(struct world *w);
 int replay_play_init(struct net *net);
 void replay_play_exit(struct net *net);
+
+/* frame.c */
+int replay_frame(struct world *w, enum replay_path path, const u8 *data, unsigned int len);
+void replay_assist(struct world *w, struct nf_conn *ct);
 
 /* describe.c */
 void replay_describe(struct replay_conn *c, const struct nf_conn *ct);
@@ -265,6 +279,7 @@ void replay_watch_done(struct replay_record *rec, struct net *net);
 int replay_begin(struct world *w, const struct generator *gen, u32 seed, bool nat);
 void replay_end(struct world *w);
 void replay_elapse(struct world *w, unsigned int seconds, bool purge);
+void replay_addresses(struct world *w, bool six);
 struct nf_conn *replay_find(struct world *w, unsigned int flow);
 void replay_settings(struct world *w);
 

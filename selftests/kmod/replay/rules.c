@@ -5,6 +5,7 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 #include <linux/tcp.h>
+#include <linux/kmemleak.h>
 #include <net/netfilter/nf_conntrack_ecache.h>
 #include <net/netfilter/nf_conntrack_expect.h>
 #include <net/netfilter/nf_conntrack_l4proto.h>
@@ -261,6 +262,8 @@ void replay_rules_between(struct world *w, struct sk_buff *skb)
 	if (!ct)
 		return;
 	local_bh_disable();
+	if (!w->gen->packet)
+		replay_assist(w, ct);
 	if (!nf_ct_is_confirmed(ct)) {
 		if (rules & RULE_SEQADJ && one_in(w, 2))
 			nfct_seqadj_ext_add(ct);
@@ -294,6 +297,7 @@ static void add_timeout_policy(struct world *w, struct nf_conn *tmpl)
 	for (i = 0; i < n; i++)
 		data[i] = (1005 + 10 * i) * HZ;
 	/* stays for good, as small as it is: connections may still have it */
+	kmemleak_not_leak(t);
 	nf_ct_timeout_ext_add(tmpl, t, GFP_KERNEL);
 }
 

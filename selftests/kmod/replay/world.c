@@ -10,6 +10,8 @@
 
 /* Between two thresholds of whole seconds, whatever the steps in between took. */
 #define SKEW	(HZ / 25)
+/* The same where there may be a hundred pauses, which shall not add up to half a second. */
+#define SKEW_MANY	1
 
 static void set_timeouts(struct world *w, unsigned int *timeouts, unsigned int n)
 {
@@ -75,6 +77,20 @@ static union nf_inet_addr address(bool six, u32 seed, unsigned int host)
 	return addr;
 }
 
+/**
+ * replay_addresses() - choose the addresses of the hosts
+ * @w: the world; the same seed gives the same.
+ * @six: of IPv6.
+ */
+void replay_addresses(struct world *w, bool six)
+{
+	unsigned int i;
+
+	w->six = six;
+	for (i = 0; i < REPLAY_ADDRS; i++)
+		w->addr[i] = address(six, w->seed, i);
+}
+
 static void mirror(struct side *to, const struct side *from)
 {
 	to->src = from->dst;
@@ -118,6 +134,17 @@ static void make_flow(struct world *w, unsigned int i)
 		w->gen->start(w, f, i);
 }
 
+/* There is no one flow that a template would be for, and whole sessions through one port. */
+static void only_what_captures_bear(struct world *w)
+{
+	w->rules &= RULE_MARK | RULE_LABELS;
+	w->timeout_policy = false;
+	if (w->nat)
+		w->nat |= NAT_SRC;
+	if (!one_in(w, 4))
+		w->nat &= ~NAT_PORT;
+}
+
 /**
  * replay_begin() - a new scenario
  * @w: the world that it plays in.
@@ -156,9 +183,11 @@ int replay_begin(struct world *w, const struct generator *gen, u32 seed, bool na
 	if (one_in(w, 6))
 		nf_ct_zone_init(&w->zone, 1 + below(w, 9), PICK(w, 1, 2, 3, 3), 0);
 
+	if (!gen->packet)
+		only_what_captures_bear(w);
+
 	replay_settings(w);
-	for (i = 0; i < REPLAY_ADDRS; i++)
-		w->addr[i] = address(w->six, seed, i);
+	replay_addresses(w, w->six);
 	for (i = 0; i < REPLAY_FLOWS; i++)
 		make_flow(w, i);
 
@@ -227,7 +256,7 @@ static bool exp_is_expired(struct nf_conntrack_expect *exp, void *data)
  */
 void replay_elapse(struct world *w, unsigned int seconds, bool purge)
 {
-	u32 ticks = seconds * HZ + SKEW;
+	u32 ticks = seconds * HZ + (w->gen->packet ? SKEW : SKEW_MANY);
 	struct nf_ct_iter_data iter = { .net = w->net, .data = &ticks };
 
 	nf_ct_iterate_cleanup_net(age_conn, &iter);
