@@ -42,6 +42,9 @@ struct bench_pkt {
 	u16	len;
 };
 
+/* So many operations are timed together, with BH off as in a poll of a network card. */
+#define BENCH_BATCH	64
+
 /* Bytes of payload in packets of established flows. */
 #define BENCH_PAYLOAD	100
 
@@ -49,16 +52,20 @@ struct bench_pkt {
  * struct bench - one command in progress
  * @net: namespace of who wrote it.
  * @class: kind of flows.
- * @skb: the packet, written anew for each.
+ * @skb: the packet in hand, one of @ring.
+ * @ring: as many as are timed together; written anew each time.
  * @round: how many packets each of the established flows has seen.
  * @errors: packets with another verdict or ctinfo than they should have.
+ * @port: devices of the router: where packets of each direction come in.
  */
 struct bench {
 	struct net			*net;
 	const struct bench_class	*class;
 	struct sk_buff			*skb;
+	struct sk_buff			*ring[BENCH_BATCH];
 	u32				round;
 	unsigned int			errors;
+	struct net_device		*port[IP_CT_DIR_MAX];
 };
 
 /* flow.c */
@@ -73,6 +80,12 @@ struct bench_pkt bench_close_pkt(u32 flow, unsigned int step);
 void bench_mark(void);
 int bench_row(struct bench *b, struct seq_file *out, const char *row, u32 first, u32 count,
 	      u32 passes);
+
+/* forward.c */
+int bench_ports_get(struct bench *b);
+void bench_ports_put(struct bench *b);
+u64 bench_ports_sent(struct bench *b);
+int bench_forward(struct bench *b, const struct bench_pkt *pkt);
 
 /* cpu.c */
 void bench_cpu_show(struct seq_file *out);

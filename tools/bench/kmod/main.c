@@ -15,6 +15,7 @@
 #include <linux/mutex.h>
 #include <linux/nsproxy.h>
 #include <linux/proc_fs.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "bench.h"
@@ -26,29 +27,58 @@ static u32 rounds[8];
 
 static char result[256];
 
+static int ring_fill(struct bench *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < BENCH_BATCH; i++) {
+		b->ring[i] = bench_skb(b->class);
+		if (!b->ring[i])
+			return -ENOMEM;
+	}
+	b->skb = b->ring[0];
+
+	return 0;
+}
+
+/* Each has two references, see bench_skb(). */
+static void ring_empty(struct bench *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < BENCH_BATCH; i++) {
+		kfree_skb(b->ring[i]);
+		kfree_skb(b->ring[i]);
+	}
+}
+
 static int do_row(struct seq_file *out, char **words, int n)
 {
-	struct bench b = { .net = current->nsproxy->net_ns };
+	const struct bench_class *class = bench_class_find(n > 1 ? words[1] : "tcp4");
 	u32 first = 0, count = 0, passes = 1;
+	struct bench *b;
 	int err;
 
-	b.class = bench_class_find(n > 1 ? words[1] : "tcp4");
-	if (!b.class || (n > 2 && kstrtou32(words[2], 0, &first)) ||
+	if (!class || (n > 2 && kstrtou32(words[2], 0, &first)) ||
 	    (n > 3 && kstrtou32(words[3], 0, &count)) ||
 	    (n > 4 && kstrtou32(words[4], 0, &passes)))
 		return -EINVAL;
 
-	b.skb = bench_skb(b.class);
-	if (!b.skb)
+	b = kzalloc(sizeof(*b), GFP_KERNEL);
+	if (!b)
 		return -ENOMEM;
 
+	b->net = current->nsproxy->net_ns;
+	b->class = class;
 	if (!strcmp(words[0], "flush"))
 		memset(rounds, 0, sizeof(rounds));
-	b.round = rounds[b.class->id];
-	err = bench_row(&b, out, words[0], first, count, passes);
-	rounds[b.class->id] = b.round;
-	kfree_skb(b.skb);
-	kfree_skb(b.skb);
+	b->round = rounds[b->class->id];
+	err = ring_fill(b);
+	if (!err)
+		err = bench_row(b, out, words[0], first, count, passes);
+	ring_empty(b);
+	rounds[b->class->id] = b->round;
+	kfree(b);
 
 	return err;
 }

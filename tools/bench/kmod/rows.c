@@ -13,9 +13,6 @@
 
 #include "bench.h"
 
-/* So many operations are timed together, with BH off as in a poll of a network card. */
-#define BATCH		64
-
 /* So many closed connections linger before churn() removes them. */
 #define LINGER		4096
 
@@ -86,17 +83,15 @@ static void translate(struct bench *b, struct nf_conn *ct)
 }
 
 /*
- * One packet through the tracker, from the hook where it comes in to the one where it goes
+ * The packet through the tracker, from the hook where it comes in to the one where it goes
  * out; it has to be accepted, and belong to a connection in the state @want, or to none
  * if that is IP_CT_UNTRACKED.
  */
-static __always_inline void pass(struct bench *b, const struct bench_pkt *pkt,
-				 enum ip_conntrack_info want)
+static __always_inline void track(struct bench *b, enum ip_conntrack_info want)
 {
 	enum ip_conntrack_info ctinfo;
 	struct nf_conn *ct;
 
-	bench_write(b, pkt);
 	if (run_hook(b, NF_INET_PRE_ROUTING) != 1) {
 		dropped(b);
 		return;
@@ -112,21 +107,49 @@ static __always_inline void pass(struct bench *b, const struct bench_pkt *pkt,
 		dropped(b);
 }
 
-static __always_inline int op_hit(struct bench *b, u32 flow)
+static __always_inline void pass(struct bench *b, const struct bench_pkt *pkt,
+				 enum ip_conntrack_info want)
+{
+	bench_write(b, pkt);
+	track(b, want);
+}
+
+static __always_inline int write_hit(struct bench *b, u32 flow)
 {
 	struct bench_pkt pkt = bench_data_pkt(flow, b->round);
 
-	pass(b, &pkt, b->round & 1 ? IP_CT_ESTABLISHED_REPLY : IP_CT_ESTABLISHED);
+	bench_write(b, &pkt);
+
+	return 0;
+}
+
+static __always_inline int op_hit(struct bench *b, u32 flow)
+{
+	track(b, b->round & 1 ? IP_CT_ESTABLISHED_REPLY : IP_CT_ESTABLISHED);
 	nf_reset_ct(b->skb);
+
+	return 0;
+}
+
+static __always_inline int op_forward(struct bench *b, u32 flow)
+{
+	struct bench_pkt pkt = bench_data_pkt(flow, b->round);
+
+	return bench_forward(b, &pkt);
+}
+
+static __always_inline int write_new(struct bench *b, u32 flow)
+{
+	struct bench_pkt pkt = bench_open_pkt(flow, 0);
+
+	bench_write(b, &pkt);
 
 	return 0;
 }
 
 static __always_inline int op_new(struct bench *b, u32 flow)
 {
-	struct bench_pkt pkt = bench_open_pkt(flow, 0);
-
-	pass(b, &pkt, IP_CT_NEW);
+	track(b, IP_CT_NEW);
 	nf_reset_ct(b->skb);
 
 	return 0;
@@ -147,11 +170,18 @@ static __always_inline int op_reply(struct bench *b, u32 flow)
 }
 
 /* A packet of no connection that makes none. */
-static __always_inline int op_miss(struct bench *b, u32 flow)
+static __always_inline int write_miss(struct bench *b, u32 flow)
 {
 	struct bench_pkt pkt = { .flow = flow, .flags = TCPHDR_RST, .seq = 1 };
 
-	pass(b, &pkt, IP_CT_UNTRACKED);
+	bench_write(b, &pkt);
+
+	return 0;
+}
+
+static __always_inline int op_miss(struct bench *b, u32 flow)
+{
+	track(b, IP_CT_UNTRACKED);
 	nf_reset_ct(b->skb);
 
 	return 0;
@@ -171,6 +201,7 @@ static __always_inline int op_churn(struct bench *b, u32 flow)
 	struct bench_pkt pkt;
 	unsigned int step;
 
+	write_new(b, flow);
 	op_new(b, flow);
 	op_reply(b, flow);
 	for (step = 0; step < 3; step++) {
@@ -205,7 +236,7 @@ struct timing {
 static int timing_init(struct timing *t, u32 ops)
 {
 	*t = (struct timing) { .ops = ops };
-	t->batch = kvcalloc(DIV_ROUND_UP(ops, BATCH), sizeof(u32), GFP_KERNEL);
+	t->batch = kvcalloc(DIV_ROUND_UP(ops, BENCH_BATCH), sizeof(u32), GFP_KERNEL);
 
 	return t->batch ? 0 : -ENOMEM;
 }
@@ -219,64 +250,108 @@ static void timing_show(struct timing *t, struct bench *b, struct seq_file *out)
 	u64 median;
 
 	sort(t->batch, t->batches, sizeof(u32), cmp_u32, NULL);
-	median = t->batches ? (u64)t->batch[t->batches / 2] * 100 / BATCH : 0;
+	median = t->batches ? (u64)t->batch[t->batches / 2] * 100 / BENCH_BATCH : 0;
 	seq_printf(out, "median=%llu.%02llu mean=%llu ops=%u errors=%u\n",
 		   div_u64(median, 100), median % 100, div_u64(t->sum, t->ops), t->ops,
 		   b->errors);
 	kvfree(t->batch);
 }
 
-/* Does @op with @count flows from @first on, a power of two of them if they are scattered. */
-static __always_inline void each(struct bench *b, struct timing *t, bench_op op, u32 first,
-				 u32 count, bool scattered)
+static __always_inline u32 flow_of(u32 i, u32 first, u32 count, bool scattered)
 {
-	unsigned int bits = ilog2(count);
+	return first + (scattered ? scatter(i, ilog2(count)) : i);
+}
+
+/*
+ * Does @op with @count flows from @first on, a power of two of them if they are scattered.
+ * Packets that @write has written lie in the cache when the time begins, as a network card
+ * puts them there.
+ */
+static __always_inline void each(struct bench *b, struct timing *t, bench_op write,
+				 bench_op op, u32 first, u32 count, bool scattered)
+{
 	u32 i, k, n;
 	u64 start;
 
 	for (i = 0; i < count; i += n) {
-		n = min_t(u32, BATCH, count - i);
+		n = min_t(u32, BENCH_BATCH, count - i);
 		rcu_read_lock();
 		local_bh_disable();
+		for (k = 0; write && k < n; k++) {
+			b->skb = b->ring[k];
+			write(b, flow_of(i + k, first, count, scattered));
+		}
 		start = ktime_get_ns();
-		for (k = i; k < i + n; k++)
-			op(b, first + (scattered ? scatter(k, bits) : k));
+		for (k = 0; k < n; k++) {
+			b->skb = b->ring[k];
+			op(b, flow_of(i + k, first, count, scattered));
+		}
 		start = ktime_get_ns() - start;
 		local_bh_enable();
 		rcu_read_unlock();
 
 		t->sum += start;
-		if (n == BATCH)
+		if (n == BENCH_BATCH)
 			t->batch[t->batches++] = start;
 		cond_resched();
 	}
 }
 
-static int row_hit(struct bench *b, struct seq_file *out, u32 first, u32 count, u32 passes)
+/* Packets of established flows, as often as @passes says, in random order. */
+static __always_inline int passes_of(struct bench *b, struct timing *t, bench_op write,
+				     bench_op op, u32 first, u32 count, u32 passes)
 {
-	struct timing t;
-
-	if (!is_power_of_2(count) || timing_init(&t, count * passes))
+	if (!is_power_of_2(count) || timing_init(t, count * passes))
 		return -EINVAL;
 
 	for (; passes; passes--) {
-		each(b, &t, op_hit, first, count, true);
+		each(b, t, write, op, first, count, true);
 		b->round++;
 	}
-	timing_show(&t, b, out);
 
 	return 0;
 }
 
-static __always_inline int row_once(struct bench *b, struct seq_file *out, bench_op op,
-				    u32 first, u32 count)
+static int row_hit(struct bench *b, struct seq_file *out, u32 first, u32 count, u32 passes)
+{
+	struct timing t;
+	int err = passes_of(b, &t, write_hit, op_hit, first, count, passes);
+
+	if (!err)
+		timing_show(&t, b, out);
+
+	return err;
+}
+
+/* What the router did not send has been dropped. */
+static int row_forward(struct bench *b, struct seq_file *out, u32 first, u32 count, u32 passes)
+{
+	int err = b->class->pf == NFPROTO_IPV4 ? bench_ports_get(b) : -EINVAL;
+	struct timing t;
+	u64 before;
+
+	if (err)
+		return err;
+
+	before = bench_ports_sent(b);
+	err = passes_of(b, &t, NULL, op_forward, first, count, passes);
+	b->errors = count * passes - (bench_ports_sent(b) - before);
+	bench_ports_put(b);
+	if (!err)
+		timing_show(&t, b, out);
+
+	return err;
+}
+
+static __always_inline int row_once(struct bench *b, struct seq_file *out, bench_op write,
+				    bench_op op, u32 first, u32 count)
 {
 	struct timing t;
 
 	if (timing_init(&t, count))
 		return -ENOMEM;
 
-	each(b, &t, op, first, count, false);
+	each(b, &t, write, op, first, count, false);
 	timing_show(&t, b, out);
 
 	return 0;
@@ -285,7 +360,7 @@ static __always_inline int row_once(struct bench *b, struct seq_file *out, bench
 static int row_churn(struct bench *b, struct seq_file *out, u32 first, u32 count)
 {
 	unsigned int i;
-	int err = row_once(b, out, op_churn, first, count);
+	int err = row_once(b, out, NULL, op_churn, first, count);
 
 	for (i = 0; i < LINGER; i++) {
 		local_bh_disable();
@@ -310,6 +385,7 @@ static int row_step(struct bench *b, u32 flow)
 {
 	rcu_read_lock();
 	local_bh_disable();
+	write_hit(b, flow);
 	bench_mark();
 	op_hit(b, flow);
 	bench_mark();
@@ -333,7 +409,7 @@ static int iter_all(struct nf_conn *ct, void *data)
 	struct timing *t = &f->timing;
 	u64 now;
 
-	if (++f->seen % BATCH == 0 && f->seen / BATCH <= t->ops / BATCH) {
+	if (++f->seen % BENCH_BATCH == 0 && f->seen / BENCH_BATCH <= t->ops / BENCH_BATCH) {
 		now = ktime_get_ns();
 		t->batch[t->batches++] = now - f->start;
 		f->start = now;
@@ -367,12 +443,13 @@ static int row_flush(struct bench *b, struct seq_file *out)
  * @b: the benchmark.
  * @out: for the result.
  * @row: new: the first packet of each flow; reply: the next two; hit: packets of
- *	established flows, @passes for each, in random order; step: one of
+ *	established flows, @passes for each, in random order; forward: such
+ *	packets through a router; step: one of
  *	these, between two calls of bench_mark(); miss: packets
  *	that belong to no connection; churn: connections from SYN to the end;
  *	flush: remove all connections, whatever the class.
  * @first: number of the first flow.
- * @count: of flows; for hit a power of two.
+ * @count: of flows; for hit and forward a power of two.
  * @passes: see there.
  *
  * Context: process, may sleep.
@@ -389,16 +466,18 @@ int bench_row(struct bench *b, struct seq_file *out, const char *row, u32 first,
 		return err;
 	else if (!strcmp(row, "hit"))
 		err = row_hit(b, out, first, count, passes);
+	else if (!strcmp(row, "forward"))
+		err = row_forward(b, out, first, count, passes);
 	else if (!strcmp(row, "new"))
-		err = row_once(b, out, op_new, first, count);
+		err = row_once(b, out, write_new, op_new, first, count);
 	else if (!strcmp(row, "step"))
 		err = row_step(b, first);
 	else if (!strcmp(row, "reply"))
-		err = row_once(b, out, op_reply, first, count);
+		err = row_once(b, out, NULL, op_reply, first, count);
 	else if (b->class->l4num != IPPROTO_TCP)
 		return err;
 	else if (!strcmp(row, "miss"))
-		err = row_once(b, out, op_miss, first, count);
+		err = row_once(b, out, write_miss, op_miss, first, count);
 	else if (!strcmp(row, "churn"))
 		err = row_churn(b, out, first, count);
 
