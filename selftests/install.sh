@@ -11,26 +11,6 @@ dir=/lib/modules/$kver
 [ "$(id -u)" = 0 ] || skip_all "has to be root"
 [ -e "$(dirname "$0")/../build/$kver/nf_conntrack.ko" ] || skip_all "nothing built for $kver"
 
-# A tree of nothing but the kernel's own nf_conntrack and what that needs takes depmod a
-# moment where the whole takes minutes in a VM. Not all modules it could replace are there.
-few_modules() {
-	local tree path
-	tree=$(mktemp -d) || return
-	cp "$dir"/modules.{order,builtin,builtin.modinfo} "$tree"
-	while read -r path; do
-		install -D "$dir/$path" "$tree/$path" || return
-	done < <(cd "$dir" && find kernel -name 'nf_conntrack.ko*' -o -name 'nf_defrag_ipv[46].ko*' \
-		-o -name '*crc32c*.ko*' -o -name 'nf_conntrack_netlink.ko*' -o -name 'nfnetlink.ko*')
-	mount --bind "$tree" "$dir" && depmod "$kver"
-}
-
-loaded_from() { # DIRECTORY: where modprobe takes both modules from
-	local module
-	for module in nf_conntrack nf_conntrack_netlink; do
-		is_equal "$dir/$1/$module.ko" "$(modinfo -n $module | sed 's/\.xz$//')" || return
-	done
-}
-
 says() { # PATTERN COMMAND...: which fails, and says why
 	local said
 	said=$("${@:2}" 2>&1) && { echo "it succeeded"; return 1; }
@@ -45,11 +25,11 @@ unchanged() { # COMMAND...: in the modules' directory
 	is_equal "$before" "$after"
 }
 
-check "a small tree of modules" few_modules
+check "a small tree of modules" few_modules_here
 # It is there from the beginning if the VM has it.
 [ ! -e "$dir/updates/nf_conntrack.ko" ] || check "goes" "$install" --remove "$kver"
 check "the kernel's own is what modprobe loads" \
-	loaded_from kernel/net/netfilter
+	loads_from kernel/net/netfilter
 check "removing it again is refused" \
 	unchanged says 'not installed' "$install" --remove "$kver"
 
@@ -62,7 +42,7 @@ check "it can be removed" "$install" --remove "$kver"
 modprobe -r nf_conntrack
 
 check "installs" "$install" "$kver"
-check "modprobe prefers it" loaded_from updates
+check "modprobe prefers it" loads_from updates
 check "modinfo says whose it is" eval "modinfo -F description nf_conntrack | grep conntrack-ng"
 modprobe nf_conntrack
 check "it is loaded" ours
