@@ -48,9 +48,18 @@ table ip f {
 	chain post { type filter hook postrouting priority 0; ct state new accept; }
 }
 EOF
+tracing=/sys/kernel/tracing
+mount -t tracefs nodev $tracing 2>/dev/null || true
+! ours || echo 1 >$tracing/events/conntrack_ng/ct_clash/enable
 for protocol in udp udplite icmp gre other tcp; do
 	race "$protocol" $protocol
 done
+if ours; then
+	check "tracepoint ct_clash" grep -m 1 ' ct_clash: .* what=1' $tracing/trace
+	check "counted as clash-resolved" grep -x 'reason clash-resolved [1-9].*' \
+		/proc/net/stat/nf_conntrack_ng
+	echo 0 >$tracing/events/enable
+fi
 
 rules <<-'EOF'
 table ip n {

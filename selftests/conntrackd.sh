@@ -9,10 +9,7 @@
 #
 # Both routers make client's address 10.0.9.9. Which of them is in use is a matter of routes.
 . "$(dirname "$0")/lib.sh"
-
-PATH=$PATH:$(dirname "$0")/../build/vm
-command -v conntrackd >/dev/null || skip_all "no conntrackd"
-modprobe nf_conntrack_netlink || skip_all "no nf_conntrack_netlink"
+. "$(dirname "$0")/conntrackd_lib.sh"
 
 names="client server first second"
 
@@ -23,14 +20,6 @@ down() {
 	for ns in $names; do
 		ip netns del "$ns" 2>/dev/null
 	done
-}
-
-wire() { # NETNS DEVICE ADDRESS NETNS DEVICE ADDRESS
-	ip link add "$2" netns "$1" type veth peer "$5" netns "$4"
-	ip -n "$1" addr add "$3/24" dev "$2"
-	ip -n "$4" addr add "$6/24" dev "$5"
-	ip -n "$1" link set "$2" up
-	ip -n "$4" link set "$5" up
 }
 
 two_routers() {
@@ -55,7 +44,8 @@ router_up() { # NETNS CLIENT SERVER
 	ip -n "$1" route add 10.0.1.2 via "$2"
 	ip -n "$1" route add 10.0.2.2 via "$3"
 	# a connection that it knows nothing of does not get through
-	ip netns exec "$1" sysctl -qw net.ipv4.ip_forward=1 net.netfilter.nf_conntrack_tcp_loose=0
+	ip netns exec "$1" sysctl -qw net.ipv4.ip_forward=1 net.netfilter.nf_conntrack_tcp_loose=0 \
+		net.netfilter.nf_conntrack_udp_timeout=600
 	ip netns exec "$1" nft -f - <<-'END'
 		table ip t {
 			chain forward {
@@ -77,106 +67,37 @@ use() { # NUMBER of the network: 1 for the first router
 	ip -n server route replace 10.0.9.9 via 10.0.2"$1".1
 }
 
-daemon_up() { # NETNS OWN_ADDRESS OTHER_ADDRESS
-	cat >/run/"$1".conf <<-END
-		Sync {
-			Mode FTFW {
-				DisableExternalCache Off
-				StartupResync on
-			}
-			UDP {
-				IPv4_address $2
-				IPv4_Destination_Address $3
-				Port 3780
-				Interface sync
-				Checksum on
-			}
-		}
-		General {
-			HashSize 1024
-			HashLimit 8192
-			LogFile /run/$1.log
-			LockFile /run/$1.lock
-			UNIX {
-				Path /run/$1.ctl
-			}
-			NetlinkEventsReliable on
-			Filter From Userspace {
-				Protocol Accept {
-					TCP
-					UDP
-				}
-				Address Ignore {
-					IPv4_address 127.0.0.1
-					IPv4_address 10.0.99.1
-					IPv4_address 10.0.99.2
-				}
-			}
-		}
-	END
-	ip netns exec "$1" conntrackd -C /run/"$1".conf >/run/"$1".out 2>&1 &
-	daemons+=" $!"
-}
-
-conntrackd_of() { # NETNS OPTION...
-	ip netns exec "$1" conntrackd -C /run/"$1".conf "${@:2}"
-}
-
-knows() { # NETNS OPTION PATTERN...: is there a line with all the patterns in a cache of the daemon?
-	local pattern out
-	out=$(conntrackd_of "$1" "$2") || return
-	for pattern in "${@:3}"; do
-		out=$(grep -E -- "$pattern" <<<"$out") || return
-	done
-}
-
-unknown() {
-	! knows "$@"
-}
-
-kernel_knows() { # NETNS PATTERN...
-	local pattern out
-	out=$(ip netns exec "$1" conntrack -L 2>/dev/null) || return
-	for pattern in "${@:2}"; do
-		out=$(grep -E -- "$pattern" <<<"$out") || return
-	done
-}
-
-kernel_does_not_know() {
-	! kernel_knows "$@"
-}
-
 two_routers
 use 1
 daemon_up first 10.0.99.1 10.0.99.2
 daemon_up second 10.0.99.2 10.0.99.1
-check "both daemons start" wait_for 20 conntrackd_of second -s || sed 's/^/# /' /run/*.out /run/*.log
-wait_for 20 conntrackd_of first -s
+check "both daemons start" wait_for 60 conntrackd_of second -s || sed 's/^/# /' /run/*.out /run/*.log
+wait_for 60 conntrackd_of first -s
 hosts_up
 hosts listen server 7 9 >/dev/null
 
 tcp='sport=5000 dport=7'
 check "TCP through the first router" hosts connect t client 10.0.2.2 7 5000 10.0.1.2
 check "it has data" hosts talk t 30000
-check "the first knows it" wait_for 10 knows first -i "ESTABLISHED" "$tcp" "dst=10.0.9.9"
-check "the second is told" wait_for 10 knows second -e "ESTABLISHED" "$tcp"
+check "the first knows it" wait_for 30 knows first -i "ESTABLISHED" "$tcp" "dst=10.0.9.9"
+check "the second is told" wait_for 30 knows second -e "ESTABLISHED" "$tcp"
 
 hosts udp u client 10.0.2.2 7 5001 10.0.1.2
 check "UDP through the first router" hosts ask u
 check "an answer to that" hosts answer u
-check "the second is told of UDP" wait_for 10 knows second -e "sport=5001 dport=7"
+check "the second is told of UDP" wait_for 30 knows second -e "sport=5001 dport=7"
 
 hosts connect gone client 10.0.2.2 9 5002 10.0.1.2
-check "a connection that will be deleted" wait_for 10 knows second -e "ESTABLISHED" "sport=5002"
+check "a connection that will be deleted" wait_for 30 knows second -e "ESTABLISHED" "sport=5002"
 ip netns exec first conntrack -D -p tcp --dport 9 >/dev/null 2>&1
-check "the second is told of its end" wait_for 10 unknown second -e "sport=5002"
+check "the second is told of its end" wait_for 30 unknown second -e "sport=5002"
 
 # The first router fails.
 ip -n first link set c0 down
 ip -n first link set s0 down
 use 2
 check "the second router's kernel knows nothing yet" kernel_does_not_know second "$tcp"
-check "nor lets it through" not hosts talk t 100
+check "nor lets it through" not hosts talk t 100 5
 check "what it was told becomes what it knows" conntrackd_of second -c
 check "with its state and its NAT" kernel_knows second "ESTABLISHED" "$tcp" "dst=10.0.9.9" "ASSURED"
 check "and UDP" kernel_knows second "udp" "sport=5001 dport=7"
@@ -188,11 +109,11 @@ check "the deleted one is unknown" kernel_does_not_know second "sport=5002"
 
 conntrackd_of second -f
 conntrackd_of second -R
-check "the second has taken over" wait_for 10 knows second -i "ESTABLISHED" "$tcp"
+check "the second has taken over" wait_for 30 knows second -i "ESTABLISHED" "$tcp"
 conntrackd_of second -B
-check "and tells the first" wait_for 10 knows first -e "ESTABLISHED" "$tcp"
+check "and tells the first" wait_for 30 knows first -e "ESTABLISHED" "$tcp"
 check "the connection ends as it should" hosts close t
-check "its end is noticed" wait_for 10 knows second -i "(LAST_ACK|TIME_WAIT)" "$tcp"
+check "its end is noticed" wait_for 30 knows second -i "(LAST_ACK|TIME_WAIT)" "$tcp"
 
 for ns in first second; do
 	conntrackd_of $ns -k

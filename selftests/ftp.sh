@@ -35,11 +35,11 @@ counted() { # what the rules have counted
 }
 
 entry() { # PATTERN...
-	hosts cat router /proc/net/nf_conntrack $family "$@"
+	hosts find router /proc/net/nf_conntrack $family "$@"
 }
 
 expectation() { # PATTERN...
-	hosts cat router /proc/net/nf_conntrack_expect "$@"
+	hosts find router /proc/net/nf_conntrack_expect "$@"
 }
 
 # A session in each of the modes, with the data connections to be expected; DST and SRC
@@ -84,7 +84,7 @@ release() {
 }
 
 no_expectation() {
-	! expectation proto=6
+	! hosts cat router /proc/net/nf_conntrack_expect proto=6
 }
 
 without_helper() {
@@ -143,32 +143,13 @@ with_nft() {
 }
 
 network
+long_lives
 ip -n router addr add 10.0.2.201/32 dev r1
 ip -n router addr add 10.0.1.201/32 dev r0
 ip -n router addr add fd00:2::1234:5678/128 dev r1 nodad
 ip -n router addr add fd00:1::1234:5678/128 dev r0 nodad
 modprobe -a nf_conntrack_ftp nf_nat_ftp nf_conntrack_tftp nf_nat_tftp
-mkdir -p /tmp/ftp
-printf 'x%.0s' {1..60000} >/tmp/ftp/file
-chmod 777 /tmp/ftp
-ip netns exec server /usr/bin/python3 - <<'END' &
-import logging
-import warnings
-from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib.handlers import FTPHandler
-from pyftpdlib.servers import FTPServer
-
-class Handler(FTPHandler):
-	authorizer = DummyAuthorizer()
-	# It compares addresses as text, and those of IPv6 have many spellings.
-	permit_foreign_addresses = property(lambda self: ":" in self.remote_ip)
-
-warnings.simplefilter("ignore")
-Handler.authorizer.add_anonymous("/tmp/ftp", perm="elradfmwMT")
-logging.disable()
-FTPServer(("::", 21), Handler).serve_forever()
-END
-disown
+ftp_server
 hosts_up
 hosts listen server 69
 wait_for 60 server bash -c 'exec 3<>/dev/tcp/10.0.2.2/21'

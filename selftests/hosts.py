@@ -19,11 +19,12 @@ import sys
 import threading
 import time
 
-PATIENCE = 5  # seconds for what should happen at once
+PATIENCE = 30  # seconds for what should happen at once, on a machine that may stand still for some
 CLONE_NEWNET = 0x40000000
 IP_RECVERR, IPV6_RECVERR = 11, 25
 IP_PKTINFO, IPV6_RECVPKTINFO = 8, 49
 SO_ORIGINAL_DST = 80
+FIN_WAIT2 = 5  # of TCP_INFO
 LIBC = ctypes.CDLL(None, use_errno=True)
 HOME = open("/proc/self/ns/net", "rb")
 
@@ -33,6 +34,7 @@ CLIENTS = {}    # name: client's socket
 PEERS = {}      # name: server's socket and, for UDP, the addresses to answer to and from
 FTP = {}        # name: FtpClient
 FLOODS = {}     # name: threading.Event that stops it
+CHATS = {}      # name: Chat
 
 
 def command(function):
@@ -74,8 +76,8 @@ def seen(client, address, server):
     print(*address[:2], *local[:2], *LISTENERS[server])
 
 
-def waiting(kind):
-    ready = select.select([s for s in LISTENERS if s.type == kind], [], [], PATIENCE)[0]
+def waiting(kind, patience=PATIENCE):
+    ready = select.select([s for s in LISTENERS if s.type == kind], [], [], patience)[0]
     if not ready:
         raise TimeoutError("nothing arrived at the servers")
     return ready[0]
@@ -126,13 +128,13 @@ def knock(ns, addr, port, sport=0):
     client.close()
 
 
-def transfer(source, sink, data):
+def transfer(source, sink, data, patience):
     source.setblocking(False)
     sink.setblocking(False)
     sent, got = 0, b""
     while len(got) < len(data):
         readable, writable, _ = select.select(
-            [sink], [source] if sent < len(data) else [], [], PATIENCE)
+            [sink], [source] if sent < len(data) else [], [], patience)
         if not readable and not writable:
             raise TimeoutError(f"{len(got)} of {len(data)} bytes arrived")
         if writable:
@@ -147,13 +149,13 @@ def transfer(source, sink, data):
 
 
 @command
-def talk(name, size=1000):
+def talk(name, size=1000, patience=PATIENCE):
     """Send so many bytes in both directions of a TCP connection and compare them."""
     client, (peer, _) = CLIENTS[name], PEERS[name]
     data = bytes(i * 7 % 251 for i in range(1009))
     data = (data * (int(size) // len(data) + 1))[:int(size)]
-    transfer(client, peer, data)
-    transfer(peer, client, data[::-1])
+    transfer(client, peer, data, float(patience))
+    transfer(peer, client, data[::-1], float(patience))
 
 
 @command
@@ -164,7 +166,7 @@ def resume(name):
         source.setblocking(True)
         source.settimeout(PATIENCE)
         sink.setblocking(True)
-        sink.settimeout(6 * PATIENCE)  # TCP sends again after some time only
+        sink.settimeout(3 * PATIENCE)  # TCP sends again after some time only
         source.sendall(b"\0")
         while sink.recv(65536)[-1:] != b"\0":
             pass
@@ -172,14 +174,25 @@ def resume(name):
 
 @command
 def close(name):
-    """End a connection as it should be, the client first."""
-    CLIENTS.pop(name).close()
+    """End a connection as it should be, the client first.
+
+    The server waits with its FIN until that of the client is acknowledged: whether both would be
+    one packet is a matter of milliseconds.
+    """
+    client = CLIENTS.pop(name)
     if name in PEERS and PEERS[name][1] is None:
         peer = PEERS[name][0]
+        client.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + PATIENCE
+        while client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != FIN_WAIT2:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the FIN is not acknowledged")
+            time.sleep(0.01)
         peer.settimeout(PATIENCE)
         if peer.recv(1):
             raise ValueError("bytes that nobody sent")
         peer.close()
+    client.close()
     PEERS.pop(name, None)
 
 
@@ -224,6 +237,12 @@ def fire(name, size=4):
 
 
 @command
+def request(name):
+    """Ask for a file by TFTP and don't care what comes."""
+    CLIENTS[name].send(b"\0\1file\0octet\0")
+
+
+@command
 def arrive():
     """Print the datagram that arrives at a server: who sent it, and how long it is."""
     data, address = waiting(socket.SOCK_DGRAM).recvfrom(65536)
@@ -231,12 +250,12 @@ def arrive():
 
 
 @command
-def ask(name):
+def ask(name, patience=PATIENCE):
     """Send a datagram; it has to arrive."""
     client = CLIENTS[name]
     data = f"from {name}".encode()
     client.send(data)
-    listener = waiting(socket.SOCK_DGRAM)
+    listener = waiting(socket.SOCK_DGRAM, float(patience))
     got, ancillary, _, address = listener.recvmsg(65536, 512)
     if got != data:
         raise ValueError(f"{got!r} arrived")
@@ -350,10 +369,8 @@ def tftp(ns, addr, server_ns):
     data.close()
 
 
-@command
-def cat(ns, path, *patterns):
-    """Lines of a file of /proc/net or /proc/sys/net that match all patterns, if there are."""
-    for _ in range(3):  # the in-tree list may leave out an entry when another one expires
+def look_for(tries, ns, path, patterns):
+    for _ in range(tries):
         with netns(ns), open(path, encoding="ascii") as f:
             lines = f.read().splitlines()
         lines = [line for line in lines if all(re.search(p, line) for p in patterns)]
@@ -362,6 +379,18 @@ def cat(ns, path, *patterns):
             return
         time.sleep(0.05)
     raise LookupError(f"no such line in {path}")
+
+
+@command
+def cat(ns, path, *patterns):
+    """Lines of a file of /proc/net or /proc/sys/net that match all patterns, if there are."""
+    look_for(3, ns, path, patterns)  # the in-tree list may leave out an entry when another one expires
+
+
+@command
+def find(ns, path, *patterns):
+    """The same of what may take its time to get there."""
+    look_for(100, ns, path, patterns)
 
 
 @command
@@ -378,9 +407,11 @@ def flooding(ns, addr, stop):
     port = 0
     while not stop.is_set():
         port = port % 60000 + 1
+        begun = time.monotonic()
         with contextlib.suppress(OSError):
             sock.sendto(b"flood", (addr, port))
-        time.sleep(0.0005)
+        # Where a packet takes long, as in debug kernels, others are to get their turn too.
+        time.sleep(max(0.0005, 10 * (time.monotonic() - begun)))
 
 
 @command
@@ -394,6 +425,83 @@ def flood(name, ns, addr):
 def calm(name):
     """End a flood."""
     FLOODS.pop(name).set()
+
+
+class Chat(threading.Thread):
+    """Word and answer over a connection, one after the other, as over ssh."""
+
+    def __init__(self, client, peer, to):
+        super().__init__(daemon=True)
+        self.client, self.peer, self.to = client, peer, to
+        self.words, self.silence, self.problem = 0, 0.0, None
+        self.done = threading.Event()
+
+    def round(self, word):
+        """TCP sees to it that all arrives; what UDP loses is said again."""
+        self.client.send(word)
+        if self.to is None:
+            got = self.peer.recv(64)
+            self.peer.send(got[::-1])
+        else:
+            got, address = self.peer.recvfrom(64)
+            self.peer.sendmsg([got[::-1]], self.to, 0, address)
+        return got == word and self.client.recv(64) == word[::-1]
+
+    def run(self):
+        for end in self.client, self.peer:
+            end.settimeout(4 * PATIENCE if self.to is None else 0.2)
+        last = time.monotonic()
+        while not self.done.wait(0.2):
+            try:
+                good = self.round(b"%08d" % self.words)
+            except (TimeoutError, PermissionError) as e:
+                if self.to is None:
+                    self.problem = e
+                    return
+                continue
+            except OSError as e:
+                self.problem = e
+                return
+            # a late answer of UDP is that to an earlier word
+            if not good and self.to is None:
+                self.problem = ValueError("another word arrived")
+                return
+            now = time.monotonic()
+            self.silence, last = max(self.silence, now - last), now
+            self.words += 1
+
+
+@command
+def chat(name):
+    """From now on talk word by word over a connection, TCP or UDP."""
+    peer, udp_peer = PEERS[name]
+    CHATS[name] = Chat(CLIENTS[name], peer, udp_peer and udp_peer[1])
+    CHATS[name].start()
+
+
+@command
+def silence(*names):
+    """Do the talks still go on? The longest time in ms, so far, in which nothing was said."""
+    said = {name: CHATS[name].words for name in names}
+    # TCP says again what was lost after about as long as nothing got through.
+    deadline = time.monotonic() + 2 * PATIENCE
+    for name, words in said.items():
+        talk_of = CHATS[name]
+        while talk_of.words < words + 2:
+            if talk_of.problem or time.monotonic() > deadline:
+                raise talk_of.problem or TimeoutError(f"{name} says nothing any more")
+            time.sleep(0.01)
+        print(name, int(1000 * talk_of.silence))
+
+
+@command
+def silent(name):
+    """End the talk."""
+    talk_of = CHATS.pop(name)
+    talk_of.done.set()
+    talk_of.join()
+    for end in talk_of.client, talk_of.peer:
+        end.settimeout(PATIENCE)
 
 
 class FtpClient:

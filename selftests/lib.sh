@@ -77,11 +77,14 @@ not() { # COMMAND...: succeeds if COMMAND fails
 	! "$@"
 }
 
-wait_for() { # SECONDS COMMAND...: poll until COMMAND succeeds
-	local end=$((SECONDS + $1))
+# Poll until COMMAND succeeds. The machine may stand still for longer than that: then nothing
+# could happen meanwhile, and it is tried as often as in the time given.
+wait_for() { # SECONDS COMMAND...
+	local end=$((SECONDS + $1)) tries=$((4 * $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -le $end ] || { "$@"; return; }
+		tries=$((tries - 1))
+		[ $SECONDS -le $end ] || [ $tries -gt 0 ] || { "$@"; return; }
 		sleep 0.05
 	done
 }
@@ -111,7 +114,7 @@ network() {
 	link server s0 10.0.2.2 fd00:2::2 10.0.2.1 fd00:2::1
 	link router r0 10.0.1.1 fd00:1::1
 	link router r1 10.0.2.1 fd00:2::1
-	wait_for 5 client ping -c 1 -W 1 10.0.2.2
+	wait_for 20 client ping -c 1 -W 1 10.0.2.2
 }
 
 link() { # NETNS DEVICE IPV4 IPV6 [GATEWAY4 GATEWAY6]
@@ -124,7 +127,7 @@ link() { # NETNS DEVICE IPV4 IPV6 [GATEWAY4 GATEWAY6]
 
 # hosts.py, which plays the hosts: hosts COMMAND ARGUMENT...
 hosts_up() {
-	coproc HOSTS { exec /usr/bin/python3 -IS "$(dirname "$0")/hosts.py"; }
+	coproc HOSTS { exec /usr/bin/python3 -IS "$(dirname "${BASH_SOURCE[0]}")/hosts.py"; }
 	exec {hosts_in}>&"${HOSTS[1]}" {hosts_out}<&"${HOSTS[0]}"
 }
 
@@ -133,7 +136,7 @@ tell() {
 	local IFS=$'\t' line
 	answer=
 	printf '%s\n' "$*" >&"$hosts_in"
-	while IFS= read -r -t 60 line <&"$hosts_out"; do
+	while IFS= read -r -t 150 line <&"$hosts_out"; do
 		case $line in
 		.ok) return 0 ;;
 		.failed) return 1 ;;
@@ -149,6 +152,41 @@ hosts() {
 	tell "$@" || status=$?
 	[ -z "$answer" ] || printf '%s\n' "$answer"
 	return $status
+}
+
+# An FTP server on the host server that serves 60000 bytes 'x' as file, and takes files; it
+# is there some seconds later.
+ftp_server() {
+	mkdir -p /tmp/ftp
+	printf 'x%.0s' {1..60000} >/tmp/ftp/file
+	chmod 777 /tmp/ftp
+	ip netns exec server /usr/bin/python3 - <<'END' &
+import logging
+import warnings
+from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.handlers import FTPHandler
+from pyftpdlib.servers import FTPServer
+
+class Handler(FTPHandler):
+	authorizer = DummyAuthorizer()
+	# It compares addresses as text, and those of IPv6 have many spellings.
+	permit_foreign_addresses = property(lambda self: ":" in self.remote_ip)
+	passive_dtp = type("PatientDTP", (FTPHandler.passive_dtp,), {"timeout": 300})
+
+warnings.simplefilter("ignore")
+Handler.authorizer.add_anonymous("/tmp/ftp", perm="elradfmwMT")
+logging.disable()
+FTPServer(("::", 21), Handler).serve_forever()
+END
+	disown
+}
+
+# Connections of the router that live long enough for a machine that stands still at times
+long_lives() {
+	modprobe nf_conntrack &&
+		router sysctl -qw net.netfilter.nf_conntrack_{udp,icmp,icmpv6}_timeout=600 \
+			net.netfilter.nf_conntrack_udp_timeout_stream=1200 \
+			net.netfilter.nf_conntrack_tcp_timeout_close=600
 }
 
 network_down() { # and of those that the test itself has put in $more_hosts
@@ -195,11 +233,39 @@ sessions() { # NAME...
 
 # Modules on top of the module $1, the topmost first, and $1
 pile() {
-	local module
-	for module in $(ls /sys/module/"$1"/holders); do
-		pile "$module"
+	local holder
+	for holder in /sys/module/"$1"/holders/*; do
+		[ ! -e "$holder" ] || pile "${holder##*/}"
 	done
 	echo "$1"
+}
+
+# A tree of nothing but a kernel's own nf_conntrack and what that needs takes depmod a
+# moment, where the whole takes minutes in a VM. Not all modules it could replace are there.
+few_modules() { # FROM TO: directories of a kernel's modules
+	local path
+	mkdir -p "$2" || return
+	cp "$1"/modules.{order,builtin,builtin.modinfo} "$2"
+	while read -r path; do
+		install -D "$1/$path" "$2/$path" || return
+	done < <(cd "$1" && find kernel -name 'nf_conntrack.ko*' -o -name 'nf_defrag_ipv[46].ko*' \
+		-o -name '*crc32c*.ko*' -o -name 'nf_conntrack_netlink.ko*' -o -name 'nfnetlink.ko*')
+}
+
+few_modules_here() { # instead of all those of the running kernel
+	local dir tree
+	dir=/lib/modules/$(uname -r)
+	tree=$(mktemp -d)
+	few_modules "$dir" "$tree" && mount --bind "$tree" "$dir" && depmod
+}
+
+# Where modprobe takes both modules from
+loads_from() { # DIRECTORY [KVER]
+	local module kver=${2:-$(uname -r)}
+	for module in nf_conntrack nf_conntrack_netlink; do
+		is_equal "/lib/modules/$kver/$1/$module.ko" \
+			"$(modinfo -k "$kver" -n $module | sed 's/\.xz$//')" || return
+	done
 }
 
 # Rules are destroyed some time after they are gone, and as long they hold the modules.

@@ -52,7 +52,7 @@ prints() { # PATTERN COMMAND...
 }
 
 entry() { # PATTERN...
-	hosts cat router /proc/net/nf_conntrack $family "$@"
+	hosts find router /proc/net/nf_conntrack $family "$@"
 }
 
 tuples() { # PROTO SRC DST SPORT DPORT, of the original and of the reply direction
@@ -82,7 +82,7 @@ snat() {
 	tcp_and_udp snat $server 7 5000 "$outside 5000 $client 5000 server 7"
 	check "$family snat: TCP entry" tuples tcp $client_p $server_p 5000 7 $server_p $outside_p 7 5000
 	check "$family snat: UDP entry" tuples udp $client_p $server_p 5000 7 $server_p $outside_p 7 5000
-	check "$family snat: ping" client ping -c 2 -i 0.01 -W 5 $server
+	check "$family snat: ping" client ping -c 2 -i 0.01 -W 30 $server
 	check "$family snat: ping's entry" entry "icmp.* src=$client_p dst=$server_p .*src=$server_p dst=$outside_p "
 	check "$family snat: ICMP error comes back" prints "$refused .*" icmp_error client $server 10
 	check "$family snat: tuples of the refused" entry "udp .* dport=10 .*dst=$outside_p sport=10 "
@@ -144,9 +144,9 @@ masquerade() {
 	check "$family masquerade: entry" tuples tcp $client_p $server_p 5010 7 $server_p $outside_p 7 5010
 	end t u
 	ip -n router link set r1 down
-	check "$family masquerade: gone with the device" wait_for 5 no_entry_of 5010
+	check "$family masquerade: gone with the device" wait_for 20 no_entry_of 5010
 	ip -n router link set r1 up
-	check "$family masquerade: device is back" wait_for 5 client ping -c 1 -W 1 $server
+	check "$family masquerade: device is back" wait_for 20 client ping -c 1 -W 1 $server
 
 	nat masquerade-ports <<<"-A POSTROUTING -o r1 -p udp -j MASQUERADE --to-ports 6100-6109 --random"
 	check "$family masquerade-ports" prints "$outside 610[0-9] .*" udp_question $server 7 5011
@@ -154,7 +154,7 @@ masquerade() {
 }
 
 no_entry_of() { # SOURCE PORT
-	! entry sport="$1"
+	! hosts cat router /proc/net/nf_conntrack $family sport="$1"
 }
 
 dnat() {
@@ -290,6 +290,7 @@ dnat_question() {
 }
 
 network
+long_lives
 router sysctl -qw net.ipv6.conf.r1.keep_addr_on_down=1
 for family in ipv4 ipv6; do
 	addresses $family

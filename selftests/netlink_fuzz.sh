@@ -65,7 +65,7 @@ none_left() { # NETNS
 }
 
 track_again() {
-	hosts ask d && hosts cat server /proc/net/nf_conntrack 'udp .*sport=4999 '
+	hosts ask d 5 && hosts cat server /proc/net/nf_conntrack 'udp .*sport=4999 '
 }
 
 declare -A pids
@@ -94,10 +94,10 @@ done
 
 # shellcheck disable=SC2086
 kill $listeners
-check "traffic still flows" wait_for 5 hosts talk c
+check "traffic still flows" wait_for 20 hosts talk c
 hosts calm out
 hosts udp d client 10.0.2.2 7 4999
-check "connections are still tracked" wait_for 5 track_again
+check "connections are still tracked" wait_for 20 track_again
 for ns in router server; do
 	check "nothing is left of $ns after a flush" wait_for 10 none_left $ns
 done

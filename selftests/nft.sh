@@ -32,20 +32,20 @@ rules() { # NAME TRAFFIC [OBJECTS]
 
 # What is only sent, and not waited for, takes a moment to be counted.
 read_counts() { # WANTED
-	local try line
-	for try in 1 2 3 4 5 6 7 8 9 10; do
+	local line
+	for _ in {1..100}; do
 		got=()
 		while read -r line; do
 			[[ $line =~ counter\ packets\ ([0-9]+).*comment\ \"rule([0-9]+)\" ]] &&
 				got[BASH_REMATCH[2] - 1]=${BASH_REMATCH[1]}
 		done < <(ip netns exec $where nft list chain $bridge_or_inet t forward)
 		[ "${got[*]}" != "$1" ] || break
-		sleep 0.02
+		sleep 0.05
 	done
 }
 
 entry() { # PATTERN...
-	hosts cat $where /proc/net/nf_conntrack "$@"
+	hosts find $where /proc/net/nf_conntrack "$@"
 }
 
 udp_traffic() { # a question, an answer, and another question
@@ -53,8 +53,13 @@ udp_traffic() { # a question, an answer, and another question
 		hosts close u
 }
 
+stream_traffic() { # the same, but the second question comes after two seconds
+	hosts udp u client $server 7 5000 && hosts ask u && hosts answer u && sleep 2.1 &&
+		hosts ask u && hosts close u
+}
+
 keys_of_udp() {
-	rules udp udp_traffic <<-END
+	rules udp stream_traffic <<-END
 		3 udp dport 0-65535
 		1 ct state new
 		2 ct state established
@@ -65,7 +70,7 @@ keys_of_udp() {
 		1 ct direction reply
 		2 ct status confirmed
 		2 ct status seen-reply
-		0 ct status assured
+		1 ct status assured
 		0 ct status expected
 		0 ct status snat,dnat
 		3 ct mark 0
@@ -86,8 +91,9 @@ keys_of_udp() {
 		3 meta l4proto udp ct reply proto-src 7
 		3 meta l4proto udp ct reply proto-dst 5000-5001
 		0 meta l4proto udp ct reply proto-dst 7
-		2 ct state established ct expiration 20s-30s
-		0 ct state established ct expiration > 30s
+		1 ct state established ct expiration 500s-600s
+		1 ct state established ct expiration 1100s-1200s
+		0 ct state established ct expiration > 1200s
 		3 ct zone 0
 		3 ct original zone 0
 		3 ct reply zone 0
@@ -253,7 +259,7 @@ objects() {
 	hosts abort t
 
 	rules expectation expectation_traffic "
-		ct expectation call-back { protocol udp; dport 30; timeout 55s; size 2; l3proto $ip; }
+		ct expectation call-back { protocol udp; dport 30; timeout 555s; size 2; l3proto $ip; }
 		chain before { type filter hook forward priority -10;
 			udp dport 16 ct state new ct expectation set \"call-back\"; }" <<-END
 		2 ct state new
@@ -284,7 +290,7 @@ timeout_traffic() {
 expectation_traffic() { # the server calls back, twice on one connection, then from another port
 	local expected=/proc/net/nf_conntrack_expect
 	hosts udp a client $server 16 5014 && hosts ask a &&
-		hosts cat router $expected "^[0-9]+ l3proto = $l3num proto=17 .*dport=30" &&
+		hosts find router $expected "^[0-9]+ l3proto = $l3num proto=17 .*dport=30" &&
 		hosts udp b server $client 30 5015 && hosts ask b && hosts ask b &&
 		! hosts cat router $expected dport=30 &&
 		hosts udp c server $client 30 5016 && hosts ask c &&
@@ -319,7 +325,7 @@ offload_traffic() {
 
 given_back() {
 	entry $family sport=5020 'tcp +6 [0-9]+ (TIME_WAIT|CLOSE|LAST_ACK|CLOSE_WAIT|FIN_WAIT)' &&
-		! entry sport=5020 OFFLOAD
+		! hosts cat $where /proc/net/nf_conntrack sport=5020 OFFLOAD
 }
 
 bridge() {
@@ -346,7 +352,7 @@ bridge() {
 		else
 			server=fd00:3::3 ip=ip6 icmp=icmpv6
 		fi
-		check "$family bridge: ping" wait_for 5 client ping -c 1 -W 1 $server
+		check "$family bridge: ping" wait_for 20 client ping -c 1 -W 1 $server
 		rules bridge-udp udp_traffic <<-END
 			3 meta l4proto udp
 			1 meta l4proto udp ct state new
@@ -374,7 +380,7 @@ bridge() {
 }
 
 fragments() { # reassembled for the rules, and fragmented again
-	client ping -c 1 -W 5 -s 4000 $server
+	client ping -c 1 -W 30 -s 4000 $server
 }
 
 for dir in /etc /etc/xtables /etc/nftables; do
@@ -382,6 +388,8 @@ for dir in /etc /etc/xtables /etc/nftables; do
 	printf '%s\n' '3 red' '64 blue' '127 green' >$dir/connlabel.conf
 done
 network
+long_lives
+router sysctl -qw net.netfilter.nf_flowtable_tcp_timeout=600
 hosts_up
 hosts listen server 7 11 12 13 15 16 17
 hosts listen client 30

@@ -167,6 +167,7 @@ router nft -f - <<-END
 		}
 	}
 END
+long_lives
 hosts_up
 hosts listen server 60500
 client ip addr add 10.0.1.0/24 dev lo

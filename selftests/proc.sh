@@ -17,7 +17,7 @@ c6=fd00:0001:0000:0000:0000:0000:0000:0002 s6=fd00:0002:0000:0000:0000:0000:0000
 
 # A line of the table, within a moment; REGULAR EXPRESSION holds for all of it.
 line() { # NAME REGULAR-EXPRESSION
-	check "$1" wait_for 3 hosts cat router $table "^$2\$"
+	check "$1" hosts find router $table "^$2\$"
 }
 
 rules() {
@@ -76,13 +76,13 @@ of_each_protocol() { # FAMILY CLIENT SERVER
 	local head
 	head="$1 +$([ "$1" = ipv4 ] && echo 2 || echo 10)"
 	head=${head/ +/     }
-	line "$1 UDP, unreplied" "$head udp      17 [12]?[0-9] $(pair "$2" "$3" \
+	line "$1 UDP, unreplied" "$head udp      17 [1-6]?[0-9]{1,2} $(pair "$2" "$3" \
 		"$(ports 5000 7)" "$(ports 7 5000)" "$unreplied")$end"
 	line "$1 TCP" "$head tcp      6 43[0-9]{4} ESTABLISHED $(pair "$2" "$3" \
 		"$(ports 5001 7)" "$(ports 7 5001)")\[ASSURED\] mark=4294967295 zone=0 use=2"
-	line "$1 GRE" "$head gre      47 [12]?[0-9] timeout=30, stream_timeout=180 $(pair "$2" "$3" \
+	line "$1 GRE" "$head gre      47 [1-6]?[0-9]{1,2} timeout=600, stream_timeout=180 $(pair "$2" "$3" \
 		"srckey=0x0 dstkey=0x0 " "srckey=0x0 dstkey=0x0 " "$unreplied")$end"
-	line "$1 GRE of PPTP" "$head gre      47 [12]?[0-9] timeout=30, stream_timeout=180 $(pair "$2" "$3" \
+	line "$1 GRE of PPTP" "$head gre      47 [1-6]?[0-9]{1,2} timeout=600, stream_timeout=180 $(pair "$2" "$3" \
 		"srckey=0x0 dstkey=0x5 " "srckey=0x5 dstkey=0x0 " "$unreplied")$end"
 	line "$1 protocol 50" "$head unknown  50 5[0-9][0-9] $(pair "$2" "$3" "" "" "$unreplied")$end"
 	line "$1 protocol 99" "$head unknown  99 5[0-9][0-9] $(pair "$2" "$3" "" "" "$unreplied")$end"
@@ -93,7 +93,7 @@ udp_zone() { # PORT
 }
 
 zones() {
-	local udp="ipv4     2 udp      17 [12]?[0-9] src=$c4 dst=$s4"
+	local udp="ipv4     2 udp      17 [1-6]?[0-9]{1,2} src=$c4 dst=$s4"
 	udp_zone 17
 	line "a zone" "$udp $(ports 5000 17)${unreplied}src=$s4 dst=$c4 $(ports 17 5000)mark=0 zone=7 use=2"
 	udp_zone 18
@@ -105,7 +105,7 @@ zones() {
 }
 
 counters() {
-	local udp="ipv4     2 udp      17 [12]?[0-9] "
+	local udp="ipv4     2 udp      17 [1-6]?[0-9]{1,2} "
 	hosts write router $settings/nf_conntrack_acct 1
 	hosts udp n client $s4 20 5000 && hosts fire n 10
 	line "counters" "$udp$(pair $c4 $s4 "$(ports 5000 20)packets=1 bytes=38 " \
@@ -126,20 +126,20 @@ counters() {
 }
 
 echo_requests() {
-	client ping -q -c 1 -W 3 $s4 >/dev/null
-	client ping -q -c 1 -W 3 fd00:2::2 >/dev/null
-	line "echo" "ipv4     2 icmp     1 [12]?[0-9] src=$c4 dst=$s4 type=8 code=0 id=[0-9]+ src=$s4 dst=$c4 type=0 code=0 id=[0-9]+ $end"
-	line "echo of ICMPv6" "ipv6     10 icmpv6   58 [12]?[0-9] src=$c6 dst=$s6 type=128 code=0 id=[0-9]+ src=$s6 dst=$c6 type=129 code=0 id=[0-9]+ $end"
+	client ping -q -c 1 -W 30 $s4 >/dev/null
+	client ping -q -c 1 -W 30 fd00:2::2 >/dev/null
+	line "echo" "ipv4     2 icmp     1 [1-6]?[0-9]{1,2} src=$c4 dst=$s4 type=8 code=0 id=[0-9]+ src=$s4 dst=$c4 type=0 code=0 id=[0-9]+ $end"
+	line "echo of ICMPv6" "ipv6     10 icmpv6   58 [1-6]?[0-9]{1,2} src=$c6 dst=$s6 type=128 code=0 id=[0-9]+ src=$s6 dst=$c6 type=129 code=0 id=[0-9]+ $end"
 }
 
 # A new setting is in force for the next packet.
 settings_work() {
 	hosts write router $settings/nf_conntrack_udp_timeout 7777
 	udp_zone 22
-	line "a timeout set" "ipv4     2 udp      17 77[67][0-9] .*sport=5000 dport=22 .*"
-	hosts write router $settings/nf_conntrack_udp_timeout 30
+	line "a timeout set" "ipv4     2 udp      17 7[67][0-9]{2} .*sport=5000 dport=22 .*"
+	hosts write router $settings/nf_conntrack_udp_timeout 600
 	udp_zone 22
-	line "a timeout set back" "ipv4     2 udp      17 [12]?[0-9] .*sport=5000 dport=22 .*"
+	line "a timeout set back" "ipv4     2 udp      17 [1-6]?[0-9]{1,2} .*sport=5000 dport=22 .*"
 }
 
 offloaded() {
@@ -168,7 +168,7 @@ s.sendto(sys.argv[2].encode().decode("unicode_escape").encode(), ("10.0.2.2", in
 }
 
 expected() { # NAME REGULAR-EXPRESSION
-	check "$1" wait_for 3 hosts cat router $expect "^$2\$"
+	check "$1" hosts find router $expect "^$2\$"
 }
 
 expectations() {
@@ -206,7 +206,7 @@ statistics() {
 		"$(router awk 'NR == 2 { print $1 }' $stat)"
 	before=$(column $invalid)
 	hosts segment client $s4 5003 80 R
-	check "statistics: an invalid packet" wait_for 3 eval "[ \$(column $invalid) = $((before + 1)) ]"
+	check "statistics: an invalid packet" wait_for 20 eval "[ \$(column $invalid) = $((before + 1)) ]"
 	check_equal "statistics: expectations made" "$(router cat $expect | wc -l)" \
 		"$(($(column $expect_create) - $(column $expect_delete)))"
 }
@@ -291,6 +291,7 @@ server nft -f - <<-END
 	}
 END
 check "rules" rules
+long_lives
 hosts_up
 hosts listen server 7 8
 
@@ -299,11 +300,14 @@ hosts udp u6 client fd00:2::2 7 5000 && hosts fire u6
 hosts connect t4 client $s4 7 5001 >/dev/null
 hosts connect t6 client fd00:2::2 7 5001 >/dev/null
 hosts write router $settings/nf_conntrack_checksum 0
-hosts write router $settings/nf_conntrack_sctp_timeout_cookie_wait 60
+hosts write router $settings/nf_conntrack_gre_timeout 600
+for state in closed cookie_wait; do
+	hosts write router $settings/nf_conntrack_sctp_timeout_$state 600
+done
 raw_packets
 of_each_protocol ipv4 $c4 $s4
 of_each_protocol ipv6 $c6 $s6
-line "SCTP" "ipv4     2 sctp     132 [1-6]?[0-9] [A-Z_]+ $(pair $c4 $s4 "$(ports 4000 4001)" \
+line "SCTP" "ipv4     2 sctp     132 [1-6]?[0-9]{1,2} [A-Z_]+ $(pair $c4 $s4 "$(ports 4000 4001)" \
 	"$(ports 4001 4000)" "$unreplied")$end"
 line "DCCP" "ipv4     2 dccp     33 [12]?[0-9]{1,2} REQUEST $(pair $c4 $s4 "$(ports 4000 4001)" \
 	"$(ports 4001 4000)" "$unreplied")$end"

@@ -32,7 +32,7 @@ import hosts
 import nfnl
 
 HERE = pathlib.Path(__file__).resolve().parent
-PATIENCE = 20   # seconds for what should happen at once
+PATIENCE = 60   # seconds for what should happen at once
 LAG = 30, 300   # seconds that a timeout may have run: at least, at most, else a third
 NOISE = re.compile(r"^conntrack v[0-9.]+ \(conntrack-tools\): | progname=\S+$| TIMESTAMP=#\w+")
 OURS = os.path.exists("/sys/module/nf_conntrack/version")
@@ -103,7 +103,7 @@ class Player:
         with hosts.netns("router"):
             ran = subprocess.run(["/bin/bash", "-c", step[2:]], stdin=subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                 timeout=60, check=False)
+                                 timeout=5 * PATIENCE, check=False)
         got = ran.stdout.splitlines()
         if ran.returncode:
             got.append(f"[{ran.returncode}]")

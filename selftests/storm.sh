@@ -135,7 +135,7 @@ settle() {
 	hosts write router $sysctl/nf_conntrack_max "$(cat $sysctl/nf_conntrack_max)"
 	rules
 	hosts udp u client 10.0.2.2 7
-	wait_for 10 hosts ask u
+	wait_for 20 hosts ask u 5
 }
 
 jobs=

@@ -6,9 +6,10 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 from ctnl import (A, B, BASE, DCCP, ENTRY, FLOW, GRE, ICMP, ICMP6, INET, INET6, NO_COUNT, SCTP,
-                  SEQ, TCP, UDP, UDPLITE, ZERO_FLAGS, both, ips, tuple_of, run)
+                  SEQ, TCP, UDP, UDPLITE, ZERO_FLAGS, as_set, both, ips, tuple_of, run)
 from nfnl import CREATE, EXCL, TABLES
 
 
@@ -97,11 +98,12 @@ def protocols(test):
             attributes = dict(both(src, dst, proto, *rest), TIMEOUT=100)
             if proto in states:
                 attributes["PROTOINFO"] = states[proto]
+            began = time.monotonic()
             test.nl.ask("CT_NEW", attributes, CREATE | EXCL, family)
             (message,) = test.nl.ask("CT_GET", {"TUPLE_REPLY": attributes["TUPLE_REPLY"]},
                                          family=family)
             got = {name: message.attributes.get(name) for name in attributes}
-            got["TIMEOUT"] += got["TIMEOUT"] == 99
+            got["TIMEOUT"] = as_set(got["TIMEOUT"], began)
             test.check(f"protocol {proto}, family {family}", (attributes, family, 2),
                        (got, message.family, message.flags))
     test.flush()

@@ -82,7 +82,7 @@ def told(client, size, pause=0):
 
 def dumper(until, stay, size, pause):
     client, tally = Socket(), collections.Counter()
-    while time.time() < until:
+    while time.time() < until or not tally["dumps"]:
         tuples, disturbed = told(client, size, pause)
         count = collections.Counter(tuples)
         tally.update(dumps=1, others=len(tuples) - len(stay), disturbed=disturbed,
@@ -97,7 +97,7 @@ def flusher(until, number):
     mark, port = number + 1, PORTS[number]
     by_port = both("0.0.0.0", "0.0.0.0", UDP, 0, port) | {"FILTER": {"ORIG_FLAGS": 0x28}}
     what = by_port if number and not OLD else {"MARK": mark, "MARK_MASK": MARKS}
-    while time.time() < until:
+    while time.time() < until or not tally["flushes"]:
         for i in range(VICTIMS):
             flow = both(f"10.4.{number}.{i}", "10.2.0.1", UDP, 9, port)
             client.ask("CT_NEW", flow | {"TIMEOUT": 1000, "MARK": MINE | mark}, CREATE | EXCL)
@@ -115,7 +115,7 @@ def traffic(until):
         sink.bind(("", port))
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for number in itertools.count():
-        if time.time() >= until:
+        if time.time() >= until and tally["packets"] > 1000:
             return tally
         address = f"127.{64 * (number & 1)}.{number >> 9 & 255}.{number >> 1 & 255}"
         if address != "127.0.0.0":

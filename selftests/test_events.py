@@ -83,7 +83,7 @@ def check(name, ok, *diagnostics):
     ktap.result(bool(ok), name, *diagnostics)
 
 
-def in_time(condition, seconds=10):
+def in_time(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

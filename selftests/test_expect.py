@@ -129,7 +129,27 @@ def wrong_messages():
     check("once", expect(1) == "error 17")
 
 
-if subprocess.run(["modprobe", "-a", "nf_conntrack_netlink", "nf_conntrack_tftp", "nf_nat"],
+def picked_up():
+    """A connection comes from another router with its helper's name and no more."""
+    rules = "table ip t { chain f { type filter hook forward priority 0; ct state invalid drop; }; }"
+    subprocess.run(["ip", "netns", "exec", "router", "nft", rules], check=True)
+    hosts.COMMANDS["listen"]("server", "21")
+    hosts.COMMANDS["connect"]("f", "client", "10.0.2.2", "21", "5000")
+    done(control, "CT_DELETE request,ack family=2")
+    flow = "TUPLE_{}(IP(V4_SRC={} V4_DST={}) PROTO(NUM=6 SRC_PORT={} DST_PORT={}))"
+    check("the connection comes", done(
+        control, "CT_NEW request,ack,create,excl family=2 STATUS=0xe TIMEOUT=1000 HELP(NAME=ftp) "
+        "PROTOINFO(TCP(STATE=3)) " + flow.format("ORIG", "10.0.1.2", "10.0.2.2", 5000, 21) + " " +
+        flow.format("REPLY", "10.0.2.2", "10.0.1.2", 21, 5000)) == "error 0")
+    hosts.CLIENTS["f"].sendall(b"PORT 10,0,1,2,40,1\r\n")
+    arrived = hosts.PEERS["f"][0].recv(100)
+    expected = [nfnl.text(m) for m in control.request("EXP_GET request,dump family=2")]
+    check("its first command is understood", arrived.startswith(b"PORT") and
+          len(expected) == 1 and "DST_PORT=10241" in expected[0], arrived, *expected)
+
+
+if subprocess.run(["modprobe", "-a", "nf_conntrack_netlink", "nf_conntrack_tftp",
+                   "nf_conntrack_ftp", "nf_nat"],
                   check=False).returncode:
     print("1..0 # SKIP no nf_conntrack_netlink")
     raise SystemExit(4)
@@ -140,6 +160,7 @@ with hosts.netns("router"):
     control = nfnl.Socket()
 dumps()
 wrong_messages()
+picked_up()
 control.close()
 subprocess.run(["/bin/bash", "-c", '. "$1"; network_down', "-", HERE / "lib.sh"], check=True)
 ktap.finish()

@@ -24,6 +24,11 @@ table inet t {
 	chain nat { type nat hook postrouting priority 100; tcp dport 7 snat ip to 10.0.2.1:8000; }
 	chain q { type filter hook forward priority 0; tcp dport 7 tcp flags & psh == psh queue num 5; }
 	chain r { type filter hook forward priority 0; udp dport 7 queue num 6; }
+	chain d {
+		type nat hook prerouting priority -100;
+		udp dport 9 dnat ip to numgen inc mod 2 map { 0 : 10.0.2.2, 1 : 10.0.2.3 };
+	}
+	chain w { type filter hook forward priority 0; udp dport 9 queue num 7; }
 	chain s { type filter hook forward priority 0; ct state invalid drop; }
 }
 """
@@ -45,14 +50,44 @@ def lengthened(packet, more):
     return ip + tcp
 
 
-def conversation():
-    """The server gets more than the client sent, and both go on."""
+def open_queue(number):
     with hosts.netns("router"):
         queue = nfnl.Socket()
     for attributes in "CMD=#01000002", "PARAMS=#0000ffff02", "FLAGS=2 MASK=2":
-        reply, = queue.request(f"QUEUE_CONFIG request,ack family=2 res_id=5 {attributes}")
-        ktap.result(nfnl.text(reply) == "error 0", f"queue: {attributes}", nfnl.text(reply))
+        reply, = queue.request(f"QUEUE_CONFIG request,ack family=2 res_id={number} {attributes}")
+        ktap.result(nfnl.text(reply) == "error 0", f"queue {number}: {attributes}",
+                    nfnl.text(reply))
+    return queue
 
+
+def packet_number(text):
+    return re.search(r"PACKET_HDR=#(\w{8})", text)[1]
+
+
+def lost_clash():
+    """Two packets of a flow wait for their verdicts, sent to a server each by NAT."""
+    queue = open_queue(7)
+    subprocess.run("ip -n server addr add 10.0.2.3/24 dev s0".split(), check=True)
+    hosts.COMMANDS["udp"]("c", "client", "10.0.9.9", "9", "5002")
+    numbers = []
+    for _ in range(2):
+        hosts.COMMANDS["fire"]("c")
+        message, = queue.receive(hosts.PATIENCE)
+        numbers.append(packet_number(nfnl.text(message)))
+    for number in numbers:
+        queue.request(f"QUEUE_VERDICT request,ack family=2 res_id=7 VERDICT_HDR=#00000001{number}")
+    with hosts.netns("router"):
+        told = pathlib.Path("/proc/thread-self/net/nf_conntrack").read_text(encoding="ascii")
+        asked = nfnl.Socket().request("CT_GET request,dump family=2")
+    ktap.result(len(set(numbers)) == 2 and told.count("sport=5002") == 1,
+                "the flow is listed once", told)
+    ktap.result(sum("SRC_PORT=5002 " in nfnl.text(message) for message in asked) == 1,
+                "and once in a dump", *(nfnl.text(message) for message in asked))
+
+
+def conversation():
+    """The server gets more than the client sent, and both go on."""
+    queue = open_queue(5)
     hosts.COMMANDS["connect"]("t", "client", "10.0.2.2", "7", "5000")
     client, peer = hosts.CLIENTS["t"], hosts.PEERS["t"][0]
     peer.settimeout(hosts.PATIENCE)
@@ -60,7 +95,7 @@ def conversation():
         client.send(sent)
         message, = queue.receive(hosts.PATIENCE)
         text = nfnl.text(message)
-        number = re.search(r"PACKET_HDR=#(\w{8})", text)[1]
+        number = packet_number(text)
         packet = bytes.fromhex(re.search(r"PAYLOAD=#(\w+)", text)[1])
         reply, = queue.request("QUEUE_VERDICT request,ack family=2 res_id=5 "
                                f"VERDICT_HDR=#00000001{number} CT(MARK=1) "
@@ -146,6 +181,7 @@ subprocess.run(["ip", "netns", "exec", "router", "nft", "-f", "-"], check=True, 
                input=RULES)
 hosts.COMMANDS["listen"]("server", "7")
 conversation()
+lost_clash()
 Libraries().run()
 subprocess.run(["/bin/bash", "-c", '. "$1"; network_down', "-", HERE / "lib.sh"], check=True)
 ktap.finish()

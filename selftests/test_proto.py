@@ -13,7 +13,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rig import ADDRESS, Ktap, Rig, agrees, icmp, ip_packet, l4_checksum, tcp, udp  # noqa: E402
+from rig import (ADDRESS, Ktap, Rig, agrees, counted, icmp, ip_packet,  # noqa: E402
+                 l4_checksum, tcp, udp)
 
 ICMP, TCP, UDP, GRE, ICMP6, UDPLITE, OTHER = 1, 6, 17, 47, 58, 136, 253
 
@@ -46,17 +47,17 @@ class Play:
     def __init__(self, rig, six, number):
         self.rig, self.six, self.number = rig, six, number
         self.a, self.b = ADDRESS[six, "a"], ADDRESS[six, "b"]
-        self.trace, self.ok = [], True
+        self.trace, self.ok, self.began = [], True, time.monotonic()
 
     def step(self, what, side, proto, packet, want, pattern=None):
         src, dst = (self.a, self.b) if side == "a" else (self.b, self.a)
         seen = self.rig.send(side, proto, packet(src, dst), self.six)
         family = "^ipv6 " if self.six else "^ipv4 "
         entry = self.rig.entry(family, pattern or f"(port|id)={self.number} ")
-        self.judge(what, want, seen, entry)
+        self.judge(what, want() if callable(want) else want, seen, entry)
 
     def judge(self, what, want, seen, entry="-"):
-        good = agrees(want, seen, entry)
+        good = agrees(want, seen, entry, self.began)
         self.ok &= good
         self.trace.append(f"{what:32} {seen} {entry}" + ("" if good else f"   WANTED {want}"))
 
@@ -66,7 +67,9 @@ def scenario_udp(p):
     p.step("query", "a", UDP, lambda s, d: udp(s, d, n, 53), "new 30 U")
     p.step("query again", "a", UDP, lambda s, d: udp(s, d, n, 53), "new 30 U")
     p.step("answer", "b", UDP, lambda s, d: udp(s, d, 53, n), "est 30")
-    p.step("more", "a", UDP, lambda s, d: udp(s, d, n, 53), "est 30")
+    # a packet after two seconds makes it a stream, wherever that time went
+    p.step("more", "a", UDP, lambda s, d: udp(s, d, n, 53),
+           lambda: "est 30" if time.monotonic() - p.began < 2 else "est")
     time.sleep(2.2)
     p.step("answer after two seconds", "b", UDP, lambda s, d: udp(s, d, 53, n), "est 120 A")
     p.step("now a stream", "a", UDP, lambda s, d: udp(s, d, n, 53), "est 120 A")
@@ -232,17 +235,17 @@ def scenario_checksum_off(p):
 
 def scenario_timeouts(p):
     n, proto = p.number, ICMP6 if p.six else ICMP
-    names = {"udp_timeout": 11, "udp_timeout_stream": 222, "generic_timeout": 33,
-             "icmpv6_timeout" if p.six else "icmp_timeout": 44}
+    names = {"udp_timeout": 111, "udp_timeout_stream": 222, "generic_timeout": 333,
+             "icmpv6_timeout" if p.six else "icmp_timeout": 444}
     before = {name: p.rig.sysctl(name) for name in names}
     for name, value in names.items():
         p.rig.sysctl(name, value)
-    p.step("UDP", "a", UDP, lambda s, d: udp(s, d, n, 53), "new 11 U")
-    p.step("UDP answer", "b", UDP, lambda s, d: udp(s, d, 53, n), "est 11")
+    p.step("UDP", "a", UDP, lambda s, d: udp(s, d, n, 53), "new 111 U")
+    p.step("UDP answer", "b", UDP, lambda s, d: udp(s, d, 53, n), "est 111")
     time.sleep(2.2)
     p.step("UDP stream", "b", UDP, lambda s, d: udp(s, d, 53, n), "est 222 A")
-    p.step("echo", "a", proto, lambda s, d: echo(s, d, n + 1), "new 44 U", f"id={n + 1} ")
-    p.step("another protocol", "a", OTHER + 1, lambda s, d: b"x", "new 33 U", f" {OTHER + 1} ")
+    p.step("echo", "a", proto, lambda s, d: echo(s, d, n + 1), "new 444 U", f"id={n + 1} ")
+    p.step("another protocol", "a", OTHER + 1, lambda s, d: b"x", "new 333 U", f" {OTHER + 1} ")
     for name, value in before.items():
         p.rig.sysctl(name, value)
 
@@ -308,6 +311,9 @@ def main():
             scenario(play)
             if play.trace:
                 ktap.result(play.ok, f"{name} ({'IPv6' if six else 'IPv4'})", *play.trace)
+    counted(ktap, rig, "short-header", "checksum", "no-tuple", "not-invertible", "icmp-type",
+            "icmp-inner-malformed", "icmp-error-without-flow", "icmp-error-address-mismatch",
+            "tcp-length", "udp-length", "udplite-coverage")
     ktap.finish()
 
 

@@ -231,4 +231,5 @@ def packet(step, client_port, _six):
     return side, data[:8] + struct.pack("<I", crc)[:len(data) - 8] + data[12:]
 
 
-play_protocol("sctp", socket.IPPROTO_SCTP, packet, TIMEOUTS, SCENARIOS, UNCHECKED)
+play_protocol("sctp", socket.IPPROTO_SCTP, packet, TIMEOUTS, SCENARIOS, UNCHECKED,
+              ("sctp-chunk", "sctp-vtag", "sctp-state"))

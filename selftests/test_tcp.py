@@ -13,7 +13,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rig import ADDRESS, Ktap, Rig, play, tcp  # noqa: E402
+from rig import ADDRESS, Ktap, Rig, counted, play, tcp  # noqa: E402
 
 ISN = {"a": 1_000_000, "b": 0xfffffff0}  # one of them wraps at once
 
@@ -95,7 +95,7 @@ SCENARIOS = [
     ("RST inside the window ends it", OPEN + [
         ("> AP seq=1 ack=1 len=10", "est ESTABLISHED A"),
         ("< A seq=1 ack=11", IDLE),
-        ("< R seq=1", "est CLOSE 10 A"),
+        ("< R seq=1", "est CLOSE 100 A"),
     ]),
     ("RST outside the window is INVALID", OPEN + [
         ("< A seq=1 ack=1", IDLE),
@@ -110,6 +110,21 @@ SCENARIOS = [
     ("an acknowledgement of what was never sent is INVALID", OPEN + [
         ("< A seq=1 ack=100000", "inv ESTABLISHED A"),
         ("< A seq=1 ack=1", IDLE),
+    ]),
+    ("an acknowledgment from long ago", OPEN + [
+        ("< AP seq=60001 ack=1 len=10", "est ESTABLISHED A"),
+        ("> A seq=1 ack=60011", "est ESTABLISHED A"),
+        ("< AP seq=120001 ack=1 len=10", "est ESTABLISHED A"),
+        ("> A seq=1 ack=1", "est ESTABLISHED A"),
+    ]),
+    ("a SYN/ACK of the client", OPEN + [("> SA seq=0 ack=1", "inv ESTABLISHED A")]),
+    ("the last ACK, and one that challenges a SYN", OPEN + [
+        ("> FA seq=1 ack=1", "est FIN_WAIT A"),
+        ("< A seq=1 ack=2", "est CLOSE_WAIT A"),
+        ("< FA seq=1 ack=2", "est LAST_ACK A"),
+        ("> S seq=5000", "est LAST_ACK A"),
+        ("< A seq=2 ack=2", "est LAST_ACK A"),
+        ("> A seq=2 ack=2", "est TIME_WAIT A"),
     ]),
     ("an old segment is taken for one that lost its way", OPEN + [
         ("> AP seq=1 ack=1 len=1000", "est ESTABLISHED A"),
@@ -206,8 +221,8 @@ RECOVERY = [
     ("a RST out of sequence after both have ended", ANSWERED + [
         ("< FA seq=3001 ack=1001 win=65535", "est FIN_WAIT 120 A"),
         ("> A seq=1001 ack=3002 win=65535", "est CLOSE_WAIT 60 A"),
-        ("> RA seq=1001 ack=3002 win=65535", "est CLOSE 10 A"),
-        ("< R seq=2001 win=0", "est CLOSE 10 A"),
+        ("> RA seq=1001 ack=3002 win=65535", "est CLOSE 100 A"),
+        ("< R seq=2001 win=0", "est CLOSE 100 A"),
     ]),
     ("only the RST that is next in sequence ends a connection", ANSWERED + [
         ("< R seq=0 win=0", "inv ESTABLISHED A"),
@@ -215,12 +230,12 @@ RECOVERY = [
         ("< R seq=42 win=0", "inv ESTABLISHED A"),
         ("< A seq=3001 ack=1001 win=65535", IDLE),
         ("< RA seq=3000 ack=1001 win=0", "inv ESTABLISHED A"),
-        ("< RA seq=3001 ack=1001 win=0", "est CLOSE 10 A"),
+        ("< RA seq=3001 ack=1001 win=0", "est CLOSE 100 A"),
     ]),
     ("a new SYN finds the server in an old connection: challenged, it resets that", [
         ("> S win=65535 scale=8 sack", "new SYN_SENT 120 U"),
         ("< A seq=145824453 ack=643160523 win=240", "est SYN_SENT 120"),
-        ("> R seq=643160523 win=0", "est CLOSE 10"),
+        ("> R seq=643160523 win=0", "est CLOSE 100"),
         ("> S win=65535 scale=8 sack", "new SYN_SENT 120 U"),
         ("< SA seq=0 ack=1 win=250 scale=0", "est SYN_RECV 60"),
         ("> A seq=1 ack=1 win=256", IDLE),
@@ -241,7 +256,7 @@ RECOVERY = [
         ("< A seq=1 ack=101 win=256", IDLE),
         ("> S seq=2000 win=32792 scale=7", "est ESTABLISHED A"),
         ("< A seq=1 ack=101 win=256", "est ESTABLISHED A"),
-        ("> RA seq=101 ack=1 win=257", "est CLOSE 10 A"),
+        ("> RA seq=101 ack=1 win=257", "est CLOSE 100 A"),
         ("> S seq=2000 win=32792 scale=0", "new SYN_SENT 120 U"),
         ("< SA seq=50000 ack=2001 win=65535 scale=8", "est SYN_RECV 60"),
     ]),
@@ -291,6 +306,7 @@ def options_of(facts):
 
 def main():
     rig, ktap = Rig(), Ktap()
+    rig.sysctl("tcp_timeout_close", 100)  # the default is short for a machine that stands still
     port = 1024
 
     def sender(six, sport):
@@ -319,6 +335,10 @@ def main():
             play(ktap, f"{name} ({'IPv6' if six else 'IPv4'})", steps, sender(six, port))
         for key, value in before.items():
             rig.sysctl(key, value)
+    counted(ktap, rig, "tcp-flags", "tcp-not-a-start", "tcp-pickup-off", "tcp-state",
+            "tcp-seq-over-window", "tcp-seq-under-window", "tcp-ack-over-window",
+            "tcp-ack-under-window", "tcp-rst-out-of-window", "tcp-out-of-sync-ignored",
+            "tcp-challenge-ack")
     ktap.finish()
 
 

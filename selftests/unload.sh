@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # The module goes at any time, under traffic and with much on top of it, and comes back.
+# In the environment: ROUNDS, with all of that; BARE, rounds with the module and traffic alone.
 . "$(dirname "$0")/lib.sh"
 
 for tool in nft iptables-restore; do
 	command -v $tool >/dev/null || skip_all "no $tool"
 done
 rounds=${ROUNDS:-6}
+bare=${BARE:-4}
 
 # Rules that bring in what stands on nf_conntrack: NAT, helpers, limits, a timeout policy.
 rules() {
@@ -72,9 +74,16 @@ for ((round = 1; round <= rounds; round++)); do
 	check "round $round: data with a helper" hosts talk f
 	hosts abort d
 done
+check "unload" unload
+file=$(modinfo -F filename nf_conntrack)
+for ((round = 1; round <= bare; round++)); do
+	check "bare round $round: load" insmod "$file" enable_hooks=1
+	check "bare round $round: connections under way" wait_for 30 traffic_is_tracked
+	check "bare round $round: data" hosts talk c
+	check "bare round $round: unload" rmmod nf_conntrack
+done
 hosts calm out
 hosts calm back
-check "unload at the end" unload
 check "no memory cache left" wait_for 10 test ! -e /sys/kernel/slab/nf_conntrack
 check "nothing in the kernel log" kernel_is_content
 finish

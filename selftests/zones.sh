@@ -46,8 +46,8 @@ twins() {
 	ip -n router link set r3 up
 	second_table -4 10.0.1.0/24 10.0.2.0/24
 	second_table -6 fd00:1::/64 fd00:2::/64
-	wait_for 5 ip netns exec client2 ping -c 1 -W 1 10.0.2.2
-	wait_for 5 ip netns exec client2 ping -c 1 -W 1 fd00:2::2
+	wait_for 20 ip netns exec client2 ping -c 1 -W 1 10.0.2.2
+	wait_for 20 ip netns exec client2 ping -c 1 -W 1 fd00:2::2
 }
 
 second_table() { # -4|-6 CLIENTS SERVERS
@@ -72,11 +72,7 @@ rules() { # NAME, from the standard input
 }
 
 entry() { # PATTERN...
-	hosts cat router /proc/net/nf_conntrack $family "$@"
-}
-
-no_such_entry() {
-	! entry "$@"
+	hosts find router /proc/net/nf_conntrack $family "$@"
 }
 
 counted() { # NAME of a rule in FORWARD: its packets
@@ -127,19 +123,19 @@ both_directions() {
 	check "$family zones: reply in the first" hosts answer u
 
 	check "$family zones: a RST in the first" hosts abort a
-	check "$family zones: closes it" wait_for 5 entry 'tcp .* CLOSE ' sport=5000 'zone=1 '
+	check "$family zones: closes it" wait_for 20 entry 'tcp .* CLOSE ' sport=5000 'zone=1 '
 	check "$family zones: and no other" entry 'tcp .* ESTABLISHED ' sport=5000 'zone=2 '
 	check "$family zones: still data in the second" hosts talk b
 
 	check "$family zones: TCP in the first only" hosts connect c client $server 7 5002
 	hosts segment client2 $server 5002 7 R
-	check "$family zones: a RST in the other is INVALID" wait_for 5 is_counted invalid2 1
+	check "$family zones: a RST in the other is INVALID" wait_for 20 is_counted invalid2 1
 	check "$family zones: does no harm" entry 'tcp .* ESTABLISHED ' sport=5002 'zone=1 '
 	check "$family zones: still data" hosts talk c
 
 	check "$family zones: ICMP error in the second" prints "$refused .*" icmp_error client2
 	check "$family zones: ICMP error in the first" prints "$refused .*" icmp_error client
-	check "$family zones: fragments in the second" in_client2 ping -c 1 -W 5 -s 4000 $server
+	check "$family zones: fragments in the second" in_client2 ping -c 1 -W 30 -s 4000 $server
 	check "$family zones: expectation of the first" prints "content .*" hosts tftp client $server server
 	check_equal "$family zones: RELATED" 1 "$(counted related)"
 	check_equal "$family zones: INVALID" 0 "$(counted invalid)"
@@ -210,7 +206,7 @@ one_direction() { # -4|-6
 	check "$family original: reply in the first" hosts answer u
 	check "$family original: ICMP error in the second" prints "$refused .*" icmp_error client2
 	hosts abort a
-	check "$family original: a RST closes one" wait_for 5 entry 'tcp .* CLOSE ' sport=5010 'zone-orig=1 '
+	check "$family original: a RST closes one" wait_for 20 entry 'tcp .* CLOSE ' sport=5010 'zone-orig=1 '
 	check "$family original: and no other" entry 'tcp .* ESTABLISHED ' sport=5010 'zone-orig=2 '
 	check "$family original: still data" hosts talk b
 	check_equal "$family original: INVALID" 0 "$(counted invalid)"
@@ -221,6 +217,7 @@ one_direction() { # -4|-6
 }
 
 network
+long_lives
 twins
 modprobe nf_conntrack_tftp
 hosts_up
