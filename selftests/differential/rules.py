@@ -82,14 +82,24 @@ def expired_winner(case):
         (stat(theirs, "clash_resolve") and theirs.conn.timeout <= 0))
 
 
-def expired_later(case):
-    """No difference: when exactly connections that have expired are removed, with all that
-    they expected."""
-    fields = {name if name.startswith("stat") else name.partition("[")[0] for name in case.fields}
+EXPIRY = {"count", "n_events", "expected", "stat[expect_delete]"}
+
+
+def besides_expiry(case):
+    """The fields that differ, without those that tell when exactly connections that have expired
+    were removed, with all that they expected."""
     kept = [[(event.mask, event.who) for event in rec.event if event.mask & ~DESTROY]
             for rec in (case.theirs, case.ours)]
-    return waited(case) and kept[0] == kept[1] and \
-        fields <= {"count", "n_events", "event", "expected", "stat[expect_delete]"}
+    if not waited(case) or kept[0] != kept[1]:
+        return set(case.fields)
+    return {name for name in case.fields
+            if name not in EXPIRY and name.partition("[")[0] != "event"}
+
+
+def expired_later(case):
+    """No difference: when exactly connections that have expired are removed. NAT and look-ups
+    remove those that they come across."""
+    return not besides_expiry(case)
 
 
 def dropped_before(case):
@@ -104,7 +114,7 @@ DRAWN = {"came", "sent", "digest", "conn.tuple[1].sport", "conn.tuple[1].dport",
 def only_ports(case, *more):
     """Ports differ, and what follows from one that NAT has changed."""
     theirs, ours = case.theirs.conn, case.ours.conn
-    return set(case.fields) <= DRAWN.union(more) and \
+    return besides_expiry(case) <= DRAWN.union(more) and \
         not (ours.status ^ theirs.status) & ~NAT_MASK and \
         not (ours.ext ^ theirs.ext) & ~EXT_SEQADJ
 
@@ -119,13 +129,10 @@ def reserved_port(case):
     though it has not got it in the end. (In-tree looks at the one that has it, which goes if it
     has expired; if it was dropped on its way, nobody has it.) Sometimes that saves a packet: of
     those that have a tuple, NAT sees the connections that have it for replies only."""
-    expired = waited(case) and any(event.mask & DESTROY for event in case.theirs.event)
-    gone = {name for name in case.fields
-            if expired and name.partition("[")[0] in ("count", "n_events", "event")}
     saved = stat(case.theirs, "insert_failed") == 1 and case.theirs.second < 0 and \
         case.ours.second == 1 and not stat(case.ours, "insert_failed")
     return case.ours.note & ~case.theirs.note & NOTE_RANDOM and \
-        (saved or only_ports(case, "note", *gone)) and \
+        (saved or only_ports(case, "note")) and \
         (dropped_before(case) or stat(case.ours, "found") <= stat(case.theirs, "found"))
 
 
