@@ -154,6 +154,33 @@ at_most() {
 	[ "$(count)" -le "$1" ]
 }
 
+more_than() { # NUMBER REASON
+	[ "$(reason "$2")" -gt "$1" ]
+}
+
+# Whoever removes what expired sleeps until the first unscaled deadline, after 60 s. With 290
+# connections and a maximum of 300 a third of that is over 20 s after they came.
+woken() { # WHOSE COMMAND...: that writes 300 as the maximum
+	local before
+	set_to nf_conntrack_udp_timeout 60
+	datagrams 14000 290
+	sleep 3
+	before=$(reason adaptive-timeout)
+	check "a write to $1 scales timeouts" "${@:2}"
+	check "and wakes who looks at them" wait_for 50 more_than "$before" adaptive-timeout
+	flush
+	set_to nf_conntrack_udp_timeout 600
+}
+
+waking() {
+	local host
+	host=$(cat $dir/nf_conntrack_max)
+	woken "the maximum" set_to nf_conntrack_max 300
+	set_to nf_conntrack_max 0
+	woken "the host's maximum" eval "echo 300 >$dir/nf_conntrack_max"
+	echo "$host" >$dir/nf_conntrack_max
+}
+
 eviction() {
 	local failed dropped early held i
 	set_to nf_conntrack_adaptive_start 0
@@ -369,6 +396,7 @@ router nft add chain ip quiet out '{ type filter hook output priority 0; }'
 ip netns exec server iptables -A OUTPUT -p icmp --icmp-type port-unreachable -j DROP
 limits
 scaling
+waking
 eviction
 few_may_go
 clashes

@@ -421,6 +421,7 @@ void buckets_free(struct ctng_buckets *bs)
 			next = line_next(l);
 			kfree(l);
 		}
+		cond_resched();
 	}
 	kvfree(bs->line);
 	kvfree(bs->due);
