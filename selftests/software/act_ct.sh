@@ -28,6 +28,7 @@ filter() { # DEVICE CHAIN MATCHES ACTION...
 }
 
 network
+long_lives
 modprobe -a act_ct cls_flower sch_ingress || skip_all "no act_ct"
 hosts_up
 hosts listen server 7 8 9

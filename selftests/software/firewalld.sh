@@ -38,6 +38,7 @@ reload() {
 }
 
 network
+long_lives
 ftp_server
 hosts_up
 hosts listen server 7 8 9

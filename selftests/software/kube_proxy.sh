@@ -112,6 +112,7 @@ churn() { # NUMBER
 }
 
 network
+long_lives
 ip -n router route add 10.96.0.0/16 via 10.0.2.2
 hosts_up
 # shellcheck disable=SC2046

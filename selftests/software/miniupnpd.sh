@@ -22,6 +22,7 @@ request() { # PROTOCOL (1 UDP, 2 TCP) INNER_PORT OUTER_PORT LIFETIME
 }
 
 network
+long_lives
 hosts_up
 hosts listen client 7 8 9
 router ip addr add 11.0.0.1/24 dev r1
