@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# boot: nr_cpus=1
 """Captured packets to the in-tree module and to ours: do both make the same of each?
 
 In the environment: TURNS, how often each capture is played, or SECONDS, time for all of it, two

@@ -11,7 +11,7 @@ from socket import IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP
 from replay import (ACTIONS, NAT, NOTE_BAD_QUOTE, NOTE_ODD_SACK, NOTE_RANDOM, NOTE_SHORT_GRE,
                     NOTE_SLOW, PATHS, STATS)
 
-SEQ_ADJUST, NAT_MASK, DESTROY, EXT_SEQADJ = 1 << 6, 0x30, 1 << 2, 1 << 2
+SEQ_ADJUST, DYING, NAT_MASK, DESTROY, EXT_SEQADJ = 1 << 6, 1 << 9, 0x30, 1 << 2, 1 << 2
 OLD = os.uname().release.startswith("6.1.")
 
 
@@ -70,7 +70,8 @@ def bad_quote(case):
 
 def waited(case):
     """Time has passed, and connections that expired by that were left where they are."""
-    return any(ACTIONS[past.action] == "wait" and not past.result for past in case.past())
+    return any(ACTIONS[rec.action] == "wait" and not rec.result
+               for rec in (*case.past(), case.theirs))
 
 
 def expired_winner(case):
@@ -94,8 +95,10 @@ def besides_expiry(case):
             for rec in (case.theirs, case.ours)]
     if not waited(case) or kept[0] != kept[1]:
         return set(case.fields)
+    theirs, ours = case.theirs.conn, case.ours.conn
+    removed = {"conn.status"} if theirs.status ^ ours.status == DYING and ours.timeout <= 0 else ()
     return {name for name in case.fields
-            if name not in EXPIRY and name.partition("[")[0] != "event"}
+            if name not in EXPIRY.union(removed) and name.partition("[")[0] != "event"}
 
 
 def expired_later(case):
@@ -117,7 +120,7 @@ def only_ports(case, *more):
     """Ports differ, and what follows from one that NAT has changed."""
     theirs, ours = case.theirs.conn, case.ours.conn
     return besides_expiry(case) <= DRAWN.union(more) and \
-        not (ours.status ^ theirs.status) & ~NAT_MASK and \
+        not (ours.status ^ theirs.status) & ~(NAT_MASK | SEQ_ADJUST) and \
         not (ours.ext ^ theirs.ext) & ~EXT_SEQADJ
 
 
