@@ -169,6 +169,8 @@ from pyftpdlib.servers import FTPServer
 
 class Handler(FTPHandler):
 	authorizer = DummyAuthorizer()
+	# Its own, of who says nothing, is 300 s: a swap with all its failures takes longer.
+	timeout = 3600
 	# It compares addresses as text, and those of IPv6 have many spellings.
 	permit_foreign_addresses = property(lambda self: ":" in self.remote_ip)
 	passive_dtp = type("PatientDTP", (FTPHandler.passive_dtp,), {"timeout": 300})
