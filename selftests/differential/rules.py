@@ -65,8 +65,8 @@ def clash(case):
 
 def one_way_zone(case):
     """Both ends begin a connection at the same time, with a zone for one direction, so that none
-    of the four tuples with their zones is another's. In-tree takes two for the same if chance
-    has put them in one bucket: one case in as many as its table has buckets."""
+    of the four tuples with their zones is another's. Seen once, and not again when the same was
+    played anew: it fits in-tree taking two for the same if they share a bucket."""
     theirs, ours = case.theirs, case.ours
     return ours.conn.zone_dir in (1, 2) and \
         stat(theirs, "insert_failed") == 1 and theirs.second < 0 and \
