@@ -72,7 +72,20 @@ newest_headers() { # VERSION: of those that are common to all flavours
 }
 
 apt() {
-	${sudo:+"$sudo"} env DEBIAN_FRONTEND=noninteractive apt-get -q "$@"
+	${sudo:+"$sudo"} env DEBIAN_FRONTEND=noninteractive apt-get -q \
+		-o DPkg::Lock::Timeout=600 -o APT::Update::Error-Mode=any "$@"
+}
+
+# A mirror may be out of reach for a moment, or replace a package between two commands.
+again() { # COMMAND...
+	local pause
+	for pause in 10 30 90; do
+		! "$@" || return 0
+		echo "Failed, for now: $*" >&2
+		sleep $pause
+		apt update || true
+	done
+	"$@"
 }
 
 # The administrator's list of sources stays as it is: a copy gets the backports added.
@@ -105,7 +118,7 @@ install_virtiofsd() {
 	[ ! -e /usr/lib/qemu/virtiofsd ] && [ ! -e "$cache/virtiofsd" ] || return 0
 	echo "Taking virtiofsd from Debian 12's own qemu-system-common."
 	dir=$(mktemp -d)
-	(cd "$dir" && apt-get -q download qemu-system-common/bookworm && dpkg -x ./*.deb .) ||
+	(cd "$dir" && again apt-get -q download qemu-system-common/bookworm && dpkg -x ./*.deb .) ||
 		die "no qemu-system-common with virtiofsd to be had."
 	mkdir -p "$cache"
 	cp "$dir/usr/lib/qemu/virtiofsd" "$cache/"
@@ -119,7 +132,7 @@ install_conntrackd() {
 	! command -v conntrackd >/dev/null && [ ! -e "$cache/conntrackd" ] || return 0
 	echo "Taking the program conntrackd from its package."
 	dir=$(mktemp -d)
-	(cd "$dir" && apt-get -q download conntrackd && dpkg -x ./*.deb .) ||
+	(cd "$dir" && again apt-get -q download conntrackd && dpkg -x ./*.deb .) ||
 		die "no package conntrackd to be had."
 	mkdir -p "$cache"
 	cp "$dir/usr/sbin/conntrackd" "$cache/"
@@ -238,19 +251,19 @@ if [ "$(id -u)" -ne 0 ]; then
 	sudo=$(command -v sudo) || die "to install packages this has to run as root, or with sudo."
 fi
 echo "They will be installed now."
-apt update || echo "apt-get update failed; going on with the lists that are there."
+again apt update || echo "apt-get update failed; going on with the lists that are there."
 mapfile -t plain < <(missing_of "${wanted[@]}" | grep -v '^qemu-system-')
 if [ "$what" = build ]; then
 	vm_headers=()
 fi
 # The metapackages are named again, so as to get the newest with the kernels to match.
-apt install -y --no-install-recommends "${plain[@]}" "${vm_headers[@]}" ||
+again apt install -y --no-install-recommends "${plain[@]}" "${vm_headers[@]}" ||
 	die "apt-get could not install the packages above. The 6.12 kernels are in" \
 		"bookworm-security, which has to be among the sources of apt."
 [ "$what" != build ] || exit 0
 mapfile -t images < <(missing_images)
 if [ ${#images[@]} -gt 0 ]; then
-	apt install -y --no-install-recommends "${images[@]}"
+	again apt install -y --no-install-recommends "${images[@]}"
 fi
 for package in $(missing_of "${wanted[@]}" | grep '^qemu-system-'); do
 	install_qemu "$package"

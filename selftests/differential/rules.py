@@ -63,17 +63,6 @@ def clash(case):
         stat(case.ours, "clash_resolve") == 1 and case.ours.second == 1
 
 
-def one_way_zone(case):
-    """Both ends begin a connection at the same time, with a zone for one direction, so that none
-    of the four tuples with their zones is another's. Seen once, and not again when the same was
-    played anew: it fits in-tree taking two for the same if they share a bucket."""
-    theirs, ours = case.theirs, case.ours
-    return ours.conn.zone_dir in (1, 2) and \
-        stat(theirs, "insert_failed") == 1 and theirs.second < 0 and \
-        ours.second == 1 and not stat(ours, "insert_failed") and \
-        any(bytes(past.conn.tuple[0])[:38] == bytes(ours.conn.tuple[1])[:38] for past in case.past())
-
-
 def bad_quote(case):
     """An ICMP error is about no connection if it quotes an IP header that can't be."""
     return case.ours.note & NOTE_BAD_QUOTE and stat(case.ours, "error") == 1
@@ -116,6 +105,16 @@ def expired_later(case):
     """No difference: when exactly connections that have expired are removed. NAT and look-ups
     remove those that they come across."""
     return not besides_expiry(case)
+
+
+def expired_master(case):
+    """No difference: a connection that is expected by one that has expired, and is still there or
+    was removed by this packet's look-up."""
+    pairs = (case.theirs, case.ours), (case.ours, case.theirs)
+    return waited(case) and any(
+        other.conn.master and not record.conn.master and
+        any(event.mask & DESTROY and event.who == other.conn.master for event in record.event)
+        for record, other in pairs)
 
 
 def dropped_before(case):
@@ -164,8 +163,8 @@ def slow_machine(case):
     return (case.theirs.note | case.ours.note) & NOTE_SLOW
 
 
-RULES = [slow_machine, udplite_checksum, odd_sack, same_both_ways, clash, one_way_zone, bad_quote,
-         expired_winner, expired_later, random_port, reserved_port, short_gre]
+RULES = [slow_machine, udplite_checksum, odd_sack, same_both_ways, clash, bad_quote,
+         expired_winner, expired_later, expired_master, random_port, reserved_port, short_gre]
 
 
 def explained(case):
