@@ -12,6 +12,7 @@ something_to_see() {
 	iptables -A INPUT -m conntrack --ctstate INVALID -j DROP
 	ip link set lo up
 	ip addr add 192.0.2.7/32 dev lo
+	sysctl -qw net.netfilter.nf_conntrack_icmp_timeout=600
 	ping -q -c 1 -I 192.0.2.7 127.0.0.1 >/dev/null
 	/usr/bin/python3 -IS -c 'import socket
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)

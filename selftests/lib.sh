@@ -174,6 +174,7 @@ class Handler(FTPHandler):
 	# It compares addresses as text, and those of IPv6 have many spellings.
 	permit_foreign_addresses = property(lambda self: ":" in self.remote_ip)
 	passive_dtp = type("PatientDTP", (FTPHandler.passive_dtp,), {"timeout": 300})
+	active_dtp = type("PatientActive", (FTPHandler.active_dtp,), {"timeout": 300})
 
 warnings.simplefilter("ignore")
 Handler.authorizer.add_anonymous("/tmp/ftp", perm="elradfmwMT")

@@ -77,9 +77,9 @@ hosts listen server 7 21
 prepare
 check "connection" hosts connect c client 10.0.2.2 7
 hosts flood out client 10.0.2.2
-router conntrack -E >/dev/null 2>&1 &
+ip netns exec router conntrack -E >/dev/null 2>&1 &
 listeners=$!
-router conntrack -E expect >/dev/null 2>&1 &
+ip netns exec router conntrack -E expect >/dev/null 2>&1 &
 listeners+=" $!"
 
 run root 3

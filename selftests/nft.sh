@@ -177,7 +177,7 @@ setting() {
 	END
 	check "$family mark: in the list" entry $family dport=15 " mark=$((0x125)) "
 
-	rules label mark_traffic "chain before { type filter hook prerouting priority mangle;
+	rules label label_traffic "chain before { type filter hook prerouting priority mangle;
 			ct state new ct label set red; udp sport 15 ct label set green; }" <<-END
 		3 ct label red
 		2 ct label green
@@ -206,8 +206,12 @@ setting() {
 }
 
 mark_traffic() { # the first reply changes the mark
-	hosts udp m client $server 15 && hosts ask m && hosts answer m && hosts ask m &&
+	hosts udp m client $server 15 "${sport:-5006}" && hosts ask m && hosts answer m && hosts ask m &&
 		hosts close m
+}
+
+label_traffic() { # the same on a connection of its own
+	sport=5007 mark_traffic
 }
 
 zone_traffic() {
@@ -335,6 +339,7 @@ bridge() {
 		return
 	}
 	ip netns add bridge
+	ip netns exec bridge sysctl -qw net.netfilter.nf_conntrack_udp_timeout=600
 	ip -n bridge link add br0 type bridge mcast_snooping 0
 	ip -n bridge link set br0 up
 	for host in client server; do

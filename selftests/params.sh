@@ -65,9 +65,8 @@ own_entries() {
 
 # Packets flow all the while, in both of these.
 resize_keeps_connections() {
-	local slots before
-	before=$(own_entries)
-	is_equal 200 "$before" || return
+	local slots
+	wait_for 20 eval 'is_equal 200 "$(own_entries)"' || return
 	hosts flood f client 10.0.2.2
 	for slots in 100000 1000 500000 2000 30000; do
 		set_param hashsize $slots

@@ -143,6 +143,7 @@ settings_work() {
 }
 
 offloaded() {
+	router sysctl -qw net.netfilter.nf_flowtable_tcp_timeout=600 2>/dev/null
 	router nft -f - 2>/dev/null <<-END || { skip "a connection in the flow table" "no flow tables"; return; }
 		table inet f {
 			flowtable ft { hook ingress priority 0; devices = { r0, r1 }; }
@@ -268,6 +269,7 @@ whole_table() {
 		    if port % 50 == 0:
 		        time.sleep(0.05)
 	END
+	wait_for 20 eval "[ \"\$(router grep -c ' dport=9 .UNREPLIED' $table)\" = 500 ]"
 	check_equal "500 connections" 500 "$(router grep -c ' dport=9 .UNREPLIED' $table)"
 	check "each once" reader 1 1000000
 	# The in-tree module forgets some between two reads.

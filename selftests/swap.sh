@@ -278,7 +278,7 @@ blocked() {
 	router tc qdisc add dev r0 ingress
 	router tc filter add dev r0 ingress protocol ip u32 match ip dport 4444 0xffff action ct
 	router ipvsadm -A -u 10.0.2.1:99
-	server conntrack -E >/dev/null 2>&1 &
+	ip netns exec server conntrack -E >/dev/null 2>&1 &
 	listener=$!
 	wait_for 10 server grep -qE '^\S+ +12 +\S+ +0*[1-9a-f]' /proc/net/netlink
 	check "it is blocked" exits 3 "$swap" swap --modules /tmp/nowhere

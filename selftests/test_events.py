@@ -32,6 +32,9 @@ def network():
         subprocess.run(["ip", "netns", "exec", rules, "nft", "-f", "-"], check=True, text=True,
                        input="table inet t { chain c { type filter hook prerouting priority 0; "
                              "ct state invalid drop; }; }")
+        # nothing is to expire while we listen
+        subprocess.run(["ip", "netns", "exec", rules, "sysctl", "-qw",
+                        "net.netfilter.nf_conntrack_udp_timeout=600"], check=True)
 
 
 def listener(*groups, ns="router", room=None):

@@ -85,6 +85,19 @@ def lost_clash():
                 "and once in a dump", *(nfnl.text(message) for message in asked))
 
 
+def queued(queue, data):
+    """Number and bytes of the packet that ends with this. What TCP has sent again is dropped."""
+    waiting = []
+    while True:
+        waiting = waiting or queue.receive(hosts.PATIENCE)
+        text = nfnl.text(waiting.pop(0))
+        number, packet = packet_number(text), bytes.fromhex(re.search(r"PAYLOAD=#(\w+)", text)[1])
+        if packet.endswith(data):
+            queue.unasked[:0] = waiting
+            return number, packet
+        queue.request(f"QUEUE_VERDICT request,ack family=2 res_id=5 VERDICT_HDR=#00000000{number}")
+
+
 def conversation():
     """The server gets more than the client sent, and both go on."""
     queue = open_queue(5)
@@ -93,10 +106,7 @@ def conversation():
     peer.settimeout(hosts.PATIENCE)
     for sent, more in (b"one", b" and more"), (b"two", b" and still more"):
         client.send(sent)
-        message, = queue.receive(hosts.PATIENCE)
-        text = nfnl.text(message)
-        number = packet_number(text)
-        packet = bytes.fromhex(re.search(r"PAYLOAD=#(\w+)", text)[1])
+        number, packet = queued(queue, sent)
         reply, = queue.request("QUEUE_VERDICT request,ack family=2 res_id=5 "
                                f"VERDICT_HDR=#00000001{number} CT(MARK=1) "
                                f"PAYLOAD=#{lengthened(packet, more).hex()}")
