@@ -386,20 +386,28 @@ static bool insert_at_once(struct ctng_table *t, struct nf_conn **cts, unsigned 
 	return ok;
 }
 
+static struct nf_conn **conns_make(unsigned int n)
+{
+	struct nf_conn **cts = kcalloc(n, sizeof(*cts), GFP_KERNEL);
+	unsigned int i;
+
+	for (i = 0; cts && i < n; i++)
+		cts[i] = conn_make(3 * i + 1, 0);
+
+	return cts;
+}
+
 /* The table grows as far as it has to although nothing comes in once it has begun to. */
 static bool test_growth(struct ctng_table *t)
 {
-	struct nf_conn **cts;
 	unsigned int i, n = 6000;
+	struct nf_conn **cts = conns_make(n);
 	bool ok = true;
 
-	cts = kcalloc(n, sizeof(*cts), GFP_KERNEL);
 	if (!CHECK(cts))
 		return false;
 
 	ok &= CHECK(!ctng_table_resize(t, 256));
-	for (i = 0; i < n; i++)
-		cts[i] = conn_make(3 * i + 1, 0);
 	ok &= insert_at_once(t, cts, n);
 	ok &= CHECK(ctng_table_slots(t) > n);
 	for (i = 0; i < n; i++)
@@ -539,17 +547,14 @@ static bool test_flood(struct ctng_table *t)
 {
 	u32 before = rcu_dereference_raw(t->cur)->seed;
 	struct ctng_table_stats stats;
-	struct nf_conn **cts;
 	unsigned long begun = jiffies;
 	unsigned int i, n = 6000;
+	struct nf_conn **cts = conns_make(n);
 	bool ok = true;
 
-	cts = kcalloc(n, sizeof(*cts), GFP_KERNEL);
 	if (!CHECK(cts))
 		return false;
 
-	for (i = 0; i < n; i++)
-		cts[i] = conn_make(3 * i + 1, 0);
 	ok &= insert_and_find(t, cts, n, "of 6000 connections, each");
 	empty_table(t);
 
