@@ -122,13 +122,6 @@ def dropped_before(case):
     return any(is_packet(past) and past.first == 1 and past.second != 1 for past in case.past())
 
 
-def asked_for(case):
-    """Another connection had the tuple, or was to have it, that in-tree has given to this one."""
-    first, reply = (bytes(case.theirs.conn.tuple[way])[:38] for way in (0, 1))
-    return any(bytes(past.conn.tuple[1])[:38] == reply and bytes(past.conn.tuple[0])[:38] != first
-               for past in case.past())
-
-
 DRAWN = {"came", "sent", "digest", "conn.tuple[1].sport", "conn.tuple[1].dport", "stat[found]",
          "conn.status", "conn.ext", "conn.seqadj", "ip_summed"}
 
@@ -153,7 +146,7 @@ def reserved_port(case):
     those that have a tuple, NAT sees the connections that have it for replies only."""
     saved = stat(case.theirs, "insert_failed") == 1 and case.theirs.second < 0 and \
         case.ours.second == 1 and not stat(case.ours, "insert_failed")
-    return case.ours.note & ~case.theirs.note & NOTE_RANDOM and asked_for(case) and \
+    return case.ours.note & ~case.theirs.note & NOTE_RANDOM and \
         (saved or only_ports(case, "note")) and \
         (dropped_before(case) or stat(case.ours, "found") <= stat(case.theirs, "found"))
 
