@@ -106,6 +106,11 @@ def gre_entries():
     return [line for line in read("nf_conntrack").splitlines() if " gre " in line]
 
 
+def policy(verdict):
+    """What becomes of packets of no known connection."""
+    sh(f"ip netns exec router nft 'chain ip t middle {{ policy {verdict}; }}'")
+
+
 def scenario(ktap, name, nat):
     sh("ip netns exec router nft -f -", input="flush ruleset" + RULES.format(nat=NAT if nat else ""))
     listener = sock("server", socket.SOCK_STREAM, 0, SERVER)
@@ -135,6 +140,16 @@ def scenario(ktap, name, nat):
         ktap.result(len(lines) == 1, f"{who}: one connection, assured", *gre_entries())
         ktap.result("proto=47" not in read("nf_conntrack_expect"), f"{who}: nothing is expected now",
                     read("nf_conntrack_expect"))
+        # Whatever comes of the call once its connection is gone is of no call.
+        sh(f"ip netns exec router conntrack -D -p gre -s {address} 2>/dev/null")
+        policy("accept")
+        client.sendto(gre(told, b"late%d" % n), (SERVER, 0))
+        ktap.result(arrives(server, told, b"late%d" % n), f"{who}: GRE gets there later, too")
+        lines = [line for line in gre_entries() if f"src={address} " in line
+                 and f"srckey=0x0 dstkey={told:#x} " in line]
+        ktap.result(len(lines) == 1, f"{who}: as the connection is gone, so are its keys",
+                    *gre_entries())
+        policy("drop")
     ktap.result(len(ids) == 2, f"{name}: the server can tell them apart", str(ids))
     server.sendto(gre(0x7777, b"strange"), (ROUTER if nat else CLIENTS[0], 0))
     for one in kept:

@@ -16,6 +16,7 @@
 
 #include "../ext/ext.h"
 #include "../net.h"
+#include "../proto/proto.h"
 #include "conn.h"
 #include "packet.h"
 
@@ -224,6 +225,7 @@ void nf_conntrack_free(struct nf_conn *ct)
 void nf_ct_destroy(struct nf_conntrack *nfct)
 {
 	struct nf_conn *ct = nf_ct_to_nf_conn(nfct);
+	const struct ctng_proto *proto;
 
 	WARN_ON(refcount_read(&nfct->use));
 
@@ -235,8 +237,12 @@ void nf_ct_destroy(struct nf_conntrack *nfct)
 	/* A helper may expect something of a connection that never got confirmed. */
 	nf_ct_remove_expectations(ct);
 
-	if (ct->master)
+	if (ct->master) {
+		proto = ctng_proto_find(nf_ct_protonum(ct));
+		if (proto->child_gone)
+			proto->child_gone(ct);
 		nf_ct_put(ct->master);
+	}
 
 	nf_conntrack_free(ct);
 }

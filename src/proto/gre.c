@@ -209,6 +209,15 @@ static enum ctng_fate gre_packet(struct nf_conn *ct, struct ctng_pkt *pkt)
 	return CTNG_TRACK;
 }
 
+/*
+ * A call's keys go with its connection, as in-tree, though the control connection goes on:
+ * what comes of the call from then on is of no call.
+ */
+static void gre_child_gone(struct nf_conn *ct)
+{
+	nf_ct_gre_keymap_destroy(ct->master);
+}
+
 static void gre_print(struct seq_file *s, struct nf_conn *ct)
 {
 	seq_printf(s, "timeout=%u, stream_timeout=%u ",
@@ -269,4 +278,5 @@ const struct ctng_proto ctng_proto_gre = {
 	.packet		= gre_packet,
 	.timeouts	= gre_timeouts,
 	.init_net	= gre_init_net,
+	.child_gone	= gre_child_gone,
 };

@@ -31,6 +31,8 @@ struct ctl_table;
  * @init_net: set the defaults in a new namespace.
  * @state: number of the state that @ct is in, for statistics; NULL: it has none.
  * @state_name: name of such a number, NULL beyond the last.
+ * @child_gone: @ct, which another connection expected, is being freed; ct->master is still
+ *	there. May run in any context. NULL: nothing to do.
  * @same_start: whether two unconfirmed connections with the same tuples were made by
  *	one packet and its retransmission; NULL: the packets of a new flow are all alike.
  */
@@ -46,6 +48,7 @@ struct ctng_proto {
 	void (*init_net)(struct net *net);
 	u8 (*state)(const struct nf_conn *ct);
 	const char *(*state_name)(u8 state);
+	void (*child_gone)(struct nf_conn *ct);
 	bool (*same_start)(const struct nf_conn *a, const struct nf_conn *b);
 };
 
