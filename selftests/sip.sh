@@ -34,6 +34,12 @@ counted() { # what the rules have counted
 		awk '{ n[$1] += $2 } END { for (name in n) print name "=" n[name] }' | sort | xargs
 }
 
+related_before() { # NUMBER: at least one packet was, and fewer than that
+	local n
+	n=$(counted | sed 's/.*related=//')
+	[ "$n" -ge 1 ] && [ "$n" -lt "$1" ]
+}
+
 expectations() { # how many came, and how many went
 	echo "$(grep -c NEW /tmp/expected) $(grep -c DESTROY /tmp/expected)"
 }
@@ -94,9 +100,10 @@ call() { # NAME SEEN: who the server thinks is calling
 		"$(named)"
 	wait_for 10 has_come "$media $media" datagrams "$2"
 	check_equal "$name: media there and back" "$media $media" "$(datagrams "$2")"
-	# Until the first of the media is back, more of it is RELATED: that takes as long as it takes.
-	check_equal "$name: what the rules have seen" "call=1 dropped=0 invalid=0 related=1" \
-		"$(counted | sed 's/related=[1-9][0-9]*/related=1/')"
+	check_equal "$name: what the rules have seen" "call=1 dropped=0 invalid=0" \
+		"$(counted | sed 's/ related=.*//')"
+	# 20 ms apart: the second goes, too, before the first is back, if the machine stands still
+	check "$name: media is RELATED until the first is back" related_before "$media"
 	wait_for 10 has_come "$wanted" expectations
 	sleep 0.3
 	kill $watcher $sniffer

@@ -107,16 +107,6 @@ def expired_later(case):
     return not besides_expiry(case)
 
 
-def expired_master(case):
-    """No difference: a connection that is expected by one that has expired, and is still there or
-    was removed by this packet's look-up."""
-    pairs = (case.theirs, case.ours), (case.ours, case.theirs)
-    return waited(case) and any(
-        other.conn.master and not record.conn.master and
-        any(event.mask & DESTROY and event.who == other.conn.master for event in record.event)
-        for record, other in pairs)
-
-
 def dropped_before(case):
     """A packet went no further than its rules, and its connection not into the table."""
     return any(is_packet(past) and past.first == 1 and past.second != 1 for past in case.past())
@@ -164,7 +154,7 @@ def slow_machine(case):
 
 
 RULES = [slow_machine, udplite_checksum, odd_sack, same_both_ways, clash, bad_quote,
-         expired_winner, expired_later, expired_master, random_port, reserved_port, short_gre]
+         expired_winner, expired_later, random_port, reserved_port, short_gre]
 
 
 def explained(case):
