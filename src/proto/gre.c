@@ -211,11 +211,22 @@ static enum ctng_fate gre_packet(struct nf_conn *ct, struct ctng_pkt *pkt)
 
 /*
  * A call's keys go with its connection, as in-tree, though the control connection goes on:
- * what comes of the call from then on is of no call.
+ * what comes of the call from then on is of no call. What another helper has expected is no
+ * call.
  */
 static void gre_child_gone(struct nf_conn *ct)
 {
-	nf_ct_gre_keymap_destroy(ct->master);
+	const struct nf_conn_help *help = nfct_help(ct->master);
+	const struct nf_conntrack_helper *helper;
+
+	if (!help)
+		return;
+
+	rcu_read_lock();
+	helper = rcu_dereference(help->helper);
+	if (helper && !strcmp(helper->name, "pptp"))
+		nf_ct_gre_keymap_destroy(ct->master);
+	rcu_read_unlock();
 }
 
 static void gre_print(struct seq_file *s, struct nf_conn *ct)
