@@ -31,6 +31,8 @@
 #define RACERS		2
 #define PAYLOAD		8
 #define HEADROOM	64
+/* In jiffies: a virtual CPU was away. */
+#define STALL		max(HZ / 10, 2)
 
 /* IANA's number for experiments: no tracker knows it. */
 #define PROTO_OTHER	253
@@ -59,6 +61,7 @@ static const struct {
  * @raced: threads that had a connection of their own there.
  * @passed: packets that got through.
  * @failed: packets that could not be made.
+ * @stalled: packets that were under way for longer than NAT keeps a tuple for them.
  * @running: threads that are not done yet.
  * @done: the last thread is.
  */
@@ -73,6 +76,7 @@ struct race {
 	atomic_t		raced;
 	atomic_t		passed;
 	atomic_t		failed;
+	atomic_t		stalled;
 	atomic_t		running;
 	struct completion	done;
 };
@@ -188,6 +192,7 @@ static void run_pair(struct racer *racer, u32 i)
 {
 	struct race *race = racer->race;
 	struct sk_buff *skb = make_packet(race, race->first + i, racer->number);
+	unsigned long started = jiffies;
 	enum ip_conntrack_info ctinfo;
 	struct nf_conn *ct;
 
@@ -206,6 +211,8 @@ static void run_pair(struct racer *racer, u32 i)
 		atomic_inc(&race->passed);
 		kfree_skb(skb);
 	}
+	if (time_after_eq(jiffies, started + STALL))
+		atomic_inc(&race->stalled);
 	wait_for_other(race, 2 * i + 2);
 }
 
@@ -278,9 +285,10 @@ static int command(char *line)
 	err = run_race(&race);
 	dst_release(race.dst);
 	if (!err)
-		snprintf(result, sizeof(result), "packets=%u raced=%d passed=%d failed=%d\n",
+		snprintf(result, sizeof(result), "packets=%u raced=%d passed=%d failed=%d stalled=%d\n",
 			 RACERS * race.count, atomic_read(&race.raced),
-			 atomic_read(&race.passed), atomic_read(&race.failed));
+			 atomic_read(&race.passed), atomic_read(&race.failed),
+			 atomic_read(&race.stalled));
 
 	return err;
 }

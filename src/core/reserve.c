@@ -26,20 +26,36 @@
 /* Others reserve other tuples in the same slot at the same time: no reason to give up at once. */
 #define RESERVE_TRIES	4
 
-/* The word: hash of the tuple (32 bits), of its owner's original tuple (16), time (16). */
+/*
+ * The word: what the slot leaves of the tuple's hash (24 bits), hash of its owner's original
+ * tuple (24), time (16). Two owners that look the same are both given the tuple, and one
+ * packet is lost.
+ */
+#define TUPLE_SHIFT	40
+#define OWNER_SHIFT	16
+
+static_assert(64 - TUPLE_SHIFT + CTNG_RESERVED_BITS >= 32);
+
 static u64 reservation(u32 tuple, u32 owner)
 {
-	return (u64)tuple << 32 | (owner & 0xffff) << 16 | (u16)jiffies;
+	return (u64)tuple << TUPLE_SHIFT | (u64)(owner >> 8) << OWNER_SHIFT | (u16)jiffies;
 }
 
+static bool is_same_tuple(u64 a, u64 b)
+{
+	return a >> TUPLE_SHIFT == b >> TUPLE_SHIFT;
+}
+
+/* Of the same tuple, too. */
 static bool is_same_owner(u64 a, u64 b)
 {
-	return (u32)a >> 16 == (u32)b >> 16;
+	return a >> OWNER_SHIFT == b >> OWNER_SHIFT;
 }
 
+/* The old one may be of a tick later: another CPU's, which was faster. */
 static bool is_valid(u64 old, u64 new)
 {
-	return old && old >> 32 == new >> 32 && (u16)((u16)new - (u16)old) <= RESERVED_FOR;
+	return old && is_same_tuple(old, new) && abs((s16)((u16)new - (u16)old)) <= RESERVED_FOR;
 }
 
 /* Unlike the table's, the hash tells a tuple from its mirror image. */
@@ -105,6 +121,6 @@ void ctng_unreserve(const struct nf_conntrack_tuple *tuple, const struct nf_conn
 
 	old = atomic64_read(slot);
 	/* Full ordering: who reserves it from now on finds it in the table. */
-	if (old >> 32 == own >> 32 && is_same_owner(old, own))
+	if (is_same_owner(old, own))
 		atomic64_cmpxchg(slot, old, 0);
 }
