@@ -11,24 +11,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/conntrackd_lib.sh"
 
-names="client server first second"
-
-down() {
-	local ns
-	# shellcheck disable=SC2086
-	kill ${daemons-} ${HOSTS_PID-} 2>/dev/null
-	for ns in $names; do
-		ip netns del "$ns" 2>/dev/null
-	done
-}
-
 two_routers() {
-	local ns
-	trap down EXIT
-	for ns in $names; do
-		ip netns add "$ns"
-		ip -n "$ns" link set lo up
-	done
+	netns_up client server first second
 	ip -n client addr add 10.0.1.2/32 dev lo
 	ip -n server addr add 10.0.2.2/32 dev lo
 	wire client ca 10.0.11.2 first c0 10.0.11.1

@@ -6,6 +6,25 @@ PATH=$PATH:$(dirname "${BASH_SOURCE[0]}")/../build/vm
 command -v conntrackd >/dev/null || skip_all "no conntrackd"
 modprobe nf_conntrack_netlink || skip_all "no nf_conntrack_netlink"
 
+netns_down() {
+	local ns
+	# shellcheck disable=SC2046,SC2086
+	kill ${daemons-} ${HOSTS_PID-} $(jobs -p) 2>/dev/null
+	for ns in $spaces; do
+		ip netns del "$ns" 2>/dev/null
+	done
+}
+
+netns_up() { # NETNS...: gone again when the test is, with all daemons
+	local ns
+	spaces=$*
+	trap netns_down EXIT
+	for ns in $spaces; do
+		ip netns add "$ns"
+		ip -n "$ns" link set lo up
+	done
+}
+
 wire() { # NETNS DEVICE ADDRESS NETNS DEVICE ADDRESS
 	ip link add "$2" netns "$1" type veth peer "$5" netns "$4"
 	ip -n "$1" addr add "$3/24" dev "$2"

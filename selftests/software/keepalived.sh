@@ -9,17 +9,6 @@
 . "$(dirname "$0")/../conntrackd_lib.sh"
 software keepalived
 
-names="lan wan client server first second"
-
-down() {
-	local ns
-	# shellcheck disable=SC2046,SC2086
-	kill ${daemons-} ${HOSTS_PID-} $(jobs -p) 2>/dev/null
-	for ns in $names; do
-		ip netns del "$ns" 2>/dev/null
-	done
-}
-
 plug() { # SWITCH PORT NETNS DEVICE ADDRESS
 	ip link add "$2" netns "$1" type veth peer "$4" netns "$3"
 	ip -n "$1" link set "$2" master switch up
@@ -29,11 +18,7 @@ plug() { # SWITCH PORT NETNS DEVICE ADDRESS
 
 cables() {
 	local ns
-	trap down EXIT
-	for ns in $names; do
-		ip netns add "$ns"
-		ip -n "$ns" link set lo up
-	done
+	netns_up lan wan client server first second
 	for ns in lan wan; do
 		ip -n $ns link add switch type bridge
 		ip -n $ns link set switch up
