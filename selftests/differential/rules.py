@@ -156,6 +156,15 @@ def slow_machine(case):
 RULES = [slow_machine, udplite_checksum, odd_sack, same_both_ways, clash, bad_quote,
          expired_winner, expired_later, random_port, reserved_port, short_gre]
 
+# A rule that could hide a fault, and the packets of a protocol among which it may explain one
+RARE = {"reserved_port": 2000}
+
+
+def too_often(totals):
+    """The rare rules that explain more cases of a protocol than that, with some grace."""
+    return [name for name, packets in RARE.items()
+            if len(totals.explained.get(name, ())) > 10 + totals.packets / packets]
+
 
 def explained(case):
     return next((rule for rule in RULES if rule(case)), None)

@@ -7,7 +7,7 @@ import time
 
 from compare import differences
 from replay import SIZE, blob
-from rules import explained
+from rules import explained, too_often
 
 SHOW = int(os.environ.get("SHOW", 3))
 SPENT = {}    # seconds of playing
@@ -83,7 +83,10 @@ def report(ktap, totals, started):
             for kind, same in sorted(cases.items()):
                 print(f"#   {what}, {len(same)} times, the first in scenario "
                       f"{same[0].scenario.seed:#x}: {kind}: {same[0].values()}")
-        ktap.result(not total.unexplained and (total.packets or protocol == "wait"),
+        for name in too_often(total):
+            print(f"#   {name} explains more than it should")
+        ktap.result(not total.unexplained and not too_often(total) and
+                    (total.packets or protocol == "wait"),
                     f"{protocol}: the same of each packet")
     ktap.finish()
 

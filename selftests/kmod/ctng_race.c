@@ -285,10 +285,10 @@ static int command(char *line)
 	err = run_race(&race);
 	dst_release(race.dst);
 	if (!err)
-		snprintf(result, sizeof(result), "packets=%u raced=%d passed=%d failed=%d stalled=%d\n",
-			 RACERS * race.count, atomic_read(&race.raced),
-			 atomic_read(&race.passed), atomic_read(&race.failed),
-			 atomic_read(&race.stalled));
+		snprintf(result, sizeof(result),
+			 "packets=%u raced=%d passed=%d failed=%d stalled=%d\n",
+			 RACERS * race.count, atomic_read(&race.raced), atomic_read(&race.passed),
+			 atomic_read(&race.failed), atomic_read(&race.stalled));
 
 	return err;
 }
