@@ -61,7 +61,8 @@ static const struct {
  * @raced: threads that had a connection of their own there.
  * @passed: packets that got through.
  * @failed: packets that could not be made.
- * @stalled: packets that were under way for longer than NAT keeps a tuple for them.
+ * @stalled: packets that were under way for longer than NAT keeps a tuple for them: what may
+ *	explain one that is lost.
  * @running: threads that are not done yet.
  * @done: the last thread is.
  */
