@@ -26,7 +26,7 @@ table inet t {
 	chain r { type filter hook forward priority 0; udp dport 7 queue num 6; }
 	chain d {
 		type nat hook prerouting priority -100;
-		udp dport 9 dnat ip to numgen inc mod 2 map { 0 : 10.0.2.2, 1 : 10.0.2.3 };
+		udp dport 9 dnat ip to numgen inc mod 3 map { 0 : 10.0.2.2, 1-2 : 10.0.2.3 };
 	}
 	chain w { type filter hook forward priority 0; udp dport 9 queue num 7; }
 	chain s { type filter hook forward priority 0; ct state invalid drop; }
@@ -65,21 +65,25 @@ def packet_number(text):
 
 
 def lost_clash():
-    """Two packets of a flow wait for their verdicts, sent to a server each by NAT."""
+    """Three packets of a flow wait for their verdicts: NAT sent one to another server than the
+    two after it."""
     queue = open_queue(7)
     subprocess.run("ip -n server addr add 10.0.2.3/24 dev s0".split(), check=True)
     hosts.COMMANDS["udp"]("c", "client", "10.0.9.9", "9", "5002")
     numbers = []
-    for _ in range(2):
+    for _ in range(3):
         hosts.COMMANDS["fire"]("c")
         message, = queue.receive(hosts.PATIENCE)
         numbers.append(packet_number(nfnl.text(message)))
     for number in numbers:
         queue.request(f"QUEUE_VERDICT request,ack family=2 res_id=7 VERDICT_HDR=#00000001{number}")
+    for number in range(3):
+        hosts.waiting(hosts.socket.SOCK_DGRAM).recv(100)
+        ktap.result(True, f"{number + 1} of the packets have arrived")
     with hosts.netns("router"):
         told = pathlib.Path("/proc/thread-self/net/nf_conntrack").read_text(encoding="ascii")
         asked = nfnl.Socket().request("CT_GET request,dump family=2")
-    ktap.result(len(set(numbers)) == 2 and told.count("sport=5002") == 1,
+    ktap.result(len(set(numbers)) == 3 and told.count("sport=5002") == 1,
                 "the flow is listed once", told)
     ktap.result(sum("SRC_PORT=5002 " in nfnl.text(message) for message in asked) == 1,
                 "and once in a dump", *(nfnl.text(message) for message in asked))
@@ -189,7 +193,7 @@ subprocess.run(["/bin/bash", "-c", '. "$1"; network; trap - EXIT', "-", HERE / "
                check=True)
 subprocess.run(["ip", "netns", "exec", "router", "nft", "-f", "-"], check=True, text=True,
                input=RULES)
-hosts.COMMANDS["listen"]("server", "7")
+hosts.COMMANDS["listen"]("server", "7", "9")
 conversation()
 lost_clash()
 Libraries().run()

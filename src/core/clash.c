@@ -70,13 +70,15 @@ static bool join_winner(struct sk_buff *skb, struct nf_conn *winner)
 /*
  * NAT sent the two packets to different places, so each needs an entry for its
  * answer. The loser's stands in the table with its reply tuple alone, for long
- * enough to let that answer back.
+ * enough to let that answer back. Whoever lost before it, in the same flow, may have
+ * such an entry, which is good for both.
  */
 static bool insert_reply_only(struct sk_buff *skb)
 {
 	struct nf_conntrack_tuple_hash *other;
 	enum ip_conntrack_info ctinfo;
-	struct nf_conn *loser = nf_ct_get(skb, &ctinfo);
+	struct nf_conn *loser = nf_ct_get(skb, &ctinfo), *ct;
+	bool joined;
 	int err;
 
 	WRITE_ONCE(loser->timeout, CLASH_TIMEOUT);
@@ -84,8 +86,12 @@ static bool insert_reply_only(struct sk_buff *skb)
 	set_bit(IPS_NAT_CLASH_BIT, &loser->status);
 
 	err = ctng_confirm_insert(loser, CTNG_REPLY_ONLY, &other);
-	if (err == -EEXIST)
-		nf_ct_put(nf_ct_tuplehash_to_ctrack(other));
+	if (err == -EEXIST) {
+		ct = nf_ct_tuplehash_to_ctrack(other);
+		joined = same_flow(ct, loser) && join_winner(skb, ct);
+		nf_ct_put(ct);
+		return joined;
+	}
 	if (err)
 		return false;
 

@@ -15,19 +15,7 @@
 #include "find.h"
 #include "packet.h"
 
-/**
- * ctng_confirm_insert() - turn an unconfirmed connection into one of the table
- * @ct: the connection; belongs to the caller alone.
- * @dirs: CTNG_BOTH_DIRS or CTNG_REPLY_ONLY.
- * @clash: set to the entry in the way, with a reference, on -EEXIST.
- *
- * Its timeout, relative so far, starts to run now.
- *
- * Context: any, under RCU.
- * Return: 0, -EEXIST or -ENOMEM; then the connection is as it was.
- */
-int ctng_confirm_insert(struct nf_conn *ct, unsigned int dirs,
-			struct nf_conntrack_tuple_hash **clash)
+static int insert(struct nf_conn *ct, unsigned int dirs, struct nf_conntrack_tuple_hash **clash)
 {
 	struct ctng_net *cnet = ctng_pernet(nf_ct_net(ct));
 	u32 timeout = READ_ONCE(ct->timeout), deadline = nfct_time_stamp + timeout;
@@ -50,14 +38,26 @@ int ctng_confirm_insert(struct nf_conn *ct, unsigned int dirs,
 	return 0;
 }
 
-/* Inserts; takes what expired, and is in the way, out of it. */
-static int confirm_once(struct nf_conn *ct, struct nf_conntrack_tuple_hash **clash)
+/**
+ * ctng_confirm_insert() - turn an unconfirmed connection into one of the table
+ * @ct: the connection; belongs to the caller alone.
+ * @dirs: CTNG_BOTH_DIRS or CTNG_REPLY_ONLY.
+ * @clash: set to the entry in the way, with a reference, on -EEXIST.
+ *
+ * Its timeout, relative so far, starts to run now. What expired, and is in the way, is
+ * taken out of it.
+ *
+ * Context: any, under RCU.
+ * Return: 0, -EEXIST or -ENOMEM; then the connection is as it was.
+ */
+int ctng_confirm_insert(struct nf_conn *ct, unsigned int dirs,
+			struct nf_conntrack_tuple_hash **clash)
 {
 	struct nf_conn *other;
 	int err;
 
 	for (;;) {
-		err = ctng_confirm_insert(ct, CTNG_BOTH_DIRS, clash);
+		err = insert(ct, dirs, clash);
 		if (likely(err != -EEXIST))
 			return err;
 
@@ -112,7 +112,7 @@ int __nf_conntrack_confirm(struct sk_buff *skb)
 
 	ctng_tstamp_start(ct);
 
-	err = confirm_once(ct, &clash);
+	err = ctng_confirm_insert(ct, CTNG_BOTH_DIRS, &clash);
 	if (unlikely(err == -EEXIST)) {
 		err = ctng_clash_resolve(skb, clash);
 		nf_ct_put(nf_ct_tuplehash_to_ctrack(clash));
@@ -155,7 +155,7 @@ int nf_conntrack_hash_check_insert(struct nf_conn *ct)
 	if (!ctng_ext_confirm(ct))
 		return -EAGAIN;
 
-	err = confirm_once(ct, &clash);
+	err = ctng_confirm_insert(ct, CTNG_BOTH_DIRS, &clash);
 	if (err) {
 		if (err == -EEXIST)
 			nf_ct_put(nf_ct_tuplehash_to_ctrack(clash));
