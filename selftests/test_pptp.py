@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import nfnl  # noqa: E402
 from rig import CLONE_NEWNET, Ktap, sh  # noqa: E402
 
 PORT, MAGIC = 1723, 0x1a2b3c4d
@@ -158,6 +159,33 @@ def scenario(ktap, name, nat):
     ktap.result(not gre_entries(), f"{name}: nothing remains", *gre_entries())
 
 
+def helper_gone(ktap):
+    """Only a master that has the helper yet loses the keys of its call with the connection."""
+    sh("ip netns exec router nft -f -", input="flush ruleset" + RULES.format(nat=""))
+    address = CLIENTS[0]
+    listener = sock("server", socket.SOCK_STREAM, 0, SERVER)
+    listener.listen(1)
+    server = sock("server", socket.SOCK_RAW, socket.IPPROTO_GRE, SERVER)
+    client = sock("client", socket.SOCK_RAW, socket.IPPROTO_GRE, address)
+    near, far, _, _, told, _ = call(listener, address, 0x2002)
+    client.sendto(gre(told, b"there"), (SERVER, 0))
+    ktap.result(arrives(server, told, b"there"), "a call with the helper")
+    netns("router")
+    reply, = nfnl.Socket().request(
+        f"CT_NEW request,ack family=2 TUPLE_ORIG(IP(V4_SRC={address} V4_DST={SERVER}) "
+        f"PROTO(NUM=6 SRC_PORT={near.getsockname()[1]} DST_PORT={PORT})) HELP(NAME=)")
+    ktap.result(nfnl.text(reply) == "error 0", "the helper is taken away", nfnl.text(reply))
+    sh("ip netns exec router conntrack -D -p gre 2>/dev/null")
+    policy("accept")
+    client.sendto(gre(told, b"late"), (SERVER, 0))
+    ktap.result(arrives(server, told, b"late"), "GRE gets there without it")
+    ktap.result([f"srckey={CALL_ID:#x} dstkey={told:#x} " in line for line in gre_entries()] == [True],
+                "and is of the call, whose keys are still known", *gre_entries())
+    for one in listener, server, client, near, far:
+        one.close()
+    sh("ip netns exec router conntrack -F 2>/dev/null")
+
+
 def main():
     for program in ("nft", "conntrack"):
         if subprocess.run(["which", program], stdout=subprocess.DEVNULL, check=False).returncode:
@@ -179,6 +207,7 @@ def main():
     ktap = Ktap()
     scenario(ktap, "routed", False)
     scenario(ktap, "with NAT", True)
+    helper_gone(ktap)
     ktap.finish()
 
 
