@@ -201,6 +201,8 @@ static u8 notes_of(const struct world *w, const struct sk_buff *skb, u8 l4num)
 	int at = l4_offset(w, skb);
 	unsigned int len = at < 0 ? 0 : skb->len - at;
 
+	if (l4num == IPPROTO_TCP && at >= 0 && replay_odd_sack(skb->data + at, len))
+		return NOTE_ODD_SACK;
 	if (l4num == IPPROTO_ICMP && len > 8 && (skb->data[at + 8] & 0xf) < 5)
 		return NOTE_BAD_QUOTE;
 	if (l4num == IPPROTO_GRE && len < 8)

@@ -51,14 +51,41 @@ static void put_sack(struct world *w, struct pkt *p, u32 around)
 
 	if (!one_in(w, 16) && p->len % 2)
 		put_u8(p, TCPOPT_NOP);
-	if (p->len % 2)
-		p->note |= NOTE_ODD_SACK;
 	put_u8(p, TCPOPT_SACK);
 	put_u8(p, 2 + 8 * blocks);
 	while (blocks--) {
 		put_be32(p, near(w, around));
 		put_be32(p, near(w, around));
 	}
+}
+
+/**
+ * replay_odd_sack() - has a segment a SACK option that begins at an odd offset?
+ * @tcp: the segment; whatever is behind it is zeros.
+ * @len: its length.
+ *
+ * The generator, chance and a flipped bit make some.
+ */
+bool replay_odd_sack(const u8 *tcp, unsigned int len)
+{
+	unsigned int at = sizeof(struct tcphdr), end;
+
+	if (len <= at)
+		return false;
+	end = min_t(unsigned int, len, tcp[12] >> 4 << 2);
+	while (at + 1 < end && tcp[at] != TCPOPT_EOL) {
+		if (tcp[at] == TCPOPT_NOP) {
+			at++;
+			continue;
+		}
+		if (tcp[at] == TCPOPT_SACK && at % 2)
+			return true;
+		if (tcp[at + 1] < 2)
+			break;
+		at += tcp[at + 1];
+	}
+
+	return false;
 }
 
 static void put_option(struct world *w, struct pkt *p, u32 around)

@@ -83,6 +83,8 @@ static void play_new(struct world *w)
 	new_packet(w, p);
 	w->gen->packet(w, p);
 	disturb(w, p);
+	if (p->l4num == IPPROTO_TCP && replay_odd_sack(p->l4, p->len))
+		p->note |= NOTE_ODD_SACK;
 	w->rec->action = ACT_PACKET;
 	replay_play(w, p);
 }

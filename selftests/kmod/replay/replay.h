@@ -249,6 +249,9 @@ void replay_finish_sum(const struct world *w, struct pkt *p);
 unsigned int replay_ip_header(const struct world *w, const struct pkt *p, u8 *to,
 			      unsigned int l4_len);
 
+/* gen_tcp.c */
+bool replay_odd_sack(const u8 *tcp, unsigned int len);
+
 /* gen_icmp.c */
 void replay_icmp_error(struct world *w, struct pkt *p);
 
