@@ -113,7 +113,8 @@ in_router() { # FUNCTION
 
 faults() {
 	local start size
-	[ -d $failslab ] || return
+	# where the stack is not looked at, everybody's would fail, ours too
+	[ -e $failslab/require-start ] || return
 	dmesg -n 4
 	read -r start size < <(sed -n 's/^nf_conntrack \([0-9]*\) .* \(0x[0-9a-f]*\).*/\2 \1/p' /proc/modules)
 	printf '%s\n' "0x$(printf %x $((start)))" >$failslab/require-start
