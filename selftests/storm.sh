@@ -126,6 +126,10 @@ faults() {
 	echo "$1" >$failslab/probability
 }
 
+some_failed() {
+	hosts cat router /proc/net/stat/nf_conntrack_ng 'reason no-memory [1-9]'
+}
+
 empty() {
 	conntrack -F
 	router conntrack -F
@@ -163,7 +167,10 @@ sleep "${TIME:-20}"
 touch "$dir/over"
 # shellcheck disable=SC2086
 wait $jobs
-[ "${FAULTS:-0}" = 0 ] || faults 0
+if [ "${FAULTS:-0}" != 0 ]; then
+	faults 0
+	check "some have failed" some_failed
+fi
 for i in 1 2 3; do
 	hosts calm out$i
 	hosts calm back$i
