@@ -19,6 +19,12 @@ ours() {
 	[ -e /sys/module/nf_conntrack/version ]
 }
 
+table_size() { # SLOTS that are asked for: how many it gets, in whole pages
+	local size=$((($1 + 511) / 512 * 512))
+	! ours || [ $size -ge 2048 ] || size=2048
+	echo $size
+}
+
 check() { # NAME COMMAND...: one test, passed if COMMAND succeeds; returns 1 if not
 	local name=$1 out
 	shift

@@ -49,7 +49,7 @@ for_new_namespaces() { # PARAMETER SYSCTL
 
 hashsize() { # SIZE
 	set_param hashsize "$1" || return
-	[ "$(param hashsize)" -ge "$1" ] &&
+	is_equal "$(table_size "$1")" "$(param hashsize)" &&
 		is_equal "$(param hashsize)" "$(cat $settings/nf_conntrack_buckets)"
 }
 
@@ -99,13 +99,11 @@ fails_to_load() { # PARAMETER MESSAGE
 	[ ! -e /proc/net/nf_conntrack ]
 }
 
-sizes() { # WANTED-BUCKETS WANTED-MAX, which is of whole pages
+sizes() { # WANTED-BUCKETS WANTED-MAX
 	local buckets
-	buckets=$(cat $settings/nf_conntrack_buckets)
-	[ "$buckets" -ge "$1" ] && [ "$buckets" -lt $((2 * $1 > 2048 ? 2 * $1 : 2049)) ] ||
-		{ echo "$buckets buckets"; return 1; }
-	is_equal "$2 $2 $buckets" \
-		"$(cat $settings/nf_conntrack_max) $(cat /proc/sys/net/nf_conntrack_max) $(param hashsize)"
+	buckets=$(table_size "$1")
+	is_equal "$buckets $buckets $2 $2" "$(cat $settings/nf_conntrack_buckets) $(param hashsize) $(
+		cat $settings/nf_conntrack_max) $(cat /proc/sys/net/nf_conntrack_max)"
 }
 
 pages() { # SLOTS

@@ -196,7 +196,7 @@ buckets() { # SIZE: asked for, and got, by both names
 	local got
 	hosts write init $dir/nf_conntrack_buckets "$1" || return
 	got=$(get init $dir/nf_conntrack_buckets)
-	[ "$got" -ge "$1" ] && [ "$got" -le $(($1 < 1024 ? 2048 : 2 * $1)) ] &&
+	is_equal "$got" "$(table_size "$1")" &&
 		is_equal "$got" "$(cat /sys/module/nf_conntrack/parameters/hashsize)" &&
 		is_equal "$got" "$(get child $dir/nf_conntrack_buckets)"
 }

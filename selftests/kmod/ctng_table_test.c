@@ -16,6 +16,7 @@
 #include <linux/prandom.h>
 
 #include "find.c"
+#include "memory.c"
 #include "table.c"
 #include "resize.c"
 #include "due.c"
@@ -350,7 +351,7 @@ static void aim(struct ctng_table *t, struct nf_conn **cts, unsigned int want, u
 		if (!(k % 3))
 			continue;
 		tuple_make(&tuple, k);
-		if (!((u32)ctng_hash(&tuple, 0, bs.seed, bs.gen) >> bs.shift))
+		if (!bucket_of_hash(&bs, ctng_hash(&tuple, 0, bs.seed, bs.gen)))
 			cts[n++] = conn_make(k, 0);
 	}
 }
@@ -418,24 +419,46 @@ static bool test_growth(struct ctng_table *t)
 	return ok;
 }
 
+/* What is asked for is had in whole pages; the table grows by what it says. */
+static bool test_sizes(struct ctng_table *t)
+{
+	unsigned int lines = ctng_slots_to_lines(0), next;
+	bool ok = true;
+
+	ok &= CHECK(ctng_table_round(0) == 2048 && ctng_table_round(2048) == 2048);
+	ok &= CHECK(ctng_table_round(2049) == 2048 + PAGE_SIZE / sizeof(u64));
+	ok &= CHECK(ctng_table_round(UINT_MAX) == CTNG_TABLE_MAX_SLOTS);
+	ok &= CHECK(lines_grown(lines) == 320 && lines_grown(320) == 448);
+	ok &= CHECK(lines_grown(448) == 640);
+	for (; lines < CTNG_TABLE_MAX_SLOTS / CTNG_WAYS; lines = next) {
+		next = lines_grown(lines);
+		ok &= CHECK(next > lines && next <= lines + lines / 2 + 1);
+		ok &= CHECK(ctng_slots_to_lines(next * CTNG_WAYS) == next);
+	}
+
+	return ok;
+}
+
 /* Many connections in one bucket: it spills, and nothing gets lost. */
 static bool test_overflow(struct ctng_table *t)
 {
 	struct ctng_buckets *bs = rcu_dereference_raw(t->cur);
-	unsigned int n = 5 * CTNG_WAYS, i;
+	/* four lines with a link, and a full one */
+	unsigned int n = 4 * CTNG_LAST + CTNG_WAYS, i, k;
 	struct nf_conn **cts;
-	bool ok;
+	bool ok = true;
 
 	cts = kcalloc(n, sizeof(*cts), GFP_KERNEL);
 	if (!CHECK(cts))
 		return false;
 
 	aim(t, cts, n, 0);
-	ok = insert_all(t, cts, n);
+	for (i = 0; i < n; i++) {
+		ok &= CHECK(insert_new(t, cts[i]));
+		for (k = 0; k <= i; k++)
+			ok &= CHECK(found_as(t, cts[k], IP_CT_DIR_ORIGINAL));
+	}
 	ok &= CHECK(atomic_read(&bs->spilled) == 4);
-
-	for (i = 0; i < n; i++)
-		ok &= CHECK(found_as(t, cts[i], IP_CT_DIR_ORIGINAL));
 	for (i = 0; i < n; i += 2)
 		ok &= CHECK(remove_put(t, cts[i]));
 	for (i = 1; i < n; i += 2)
@@ -498,7 +521,7 @@ static bool test_model(struct ctng_table *t)
 	for (i = 0; ok && i < STEPS; i++) {
 		ok &= model_step(t, model);
 		if (!(prandom_u32_state(&rnd) % 4000))
-			ok &= CHECK(!ctng_table_resize(t, 2048U << prandom_u32_state(&rnd) % 5));
+			ok &= CHECK(!ctng_table_resize(t, prandom_u32_state(&rnd) % 30000));
 		cond_resched();
 	}
 
@@ -514,7 +537,7 @@ static bool test_model(struct ctng_table *t)
 			nf_ct_put(batch[k]);
 		seen += n;
 		if (!(prandom_u32_state(&rnd) % 64))
-			ok &= CHECK(!ctng_table_resize(t, 2048U << prandom_u32_state(&rnd) % 5));
+			ok &= CHECK(!ctng_table_resize(t, prandom_u32_state(&rnd) % 30000));
 	}
 	ok &= CHECK(seen == in);
 	kvfree(model);
@@ -674,7 +697,7 @@ static bool test_expiry(struct ctng_table *t)
 	empty_table(t);
 	/* nothing in it: nothing to wake up for, after one look */
 	ctng_table_expired(t, &expiry, &due);
-	for (i = 0; i < buckets_count(rcu_dereference_raw(t->cur)); i++)
+	for (i = 0; i < rcu_dereference_raw(t->cur)->count; i++)
 		WRITE_ONCE(rcu_dereference_raw(t->cur)->due[i],
 			   rcu_dereference_raw(t->cur)->due[i] ? nfct_time_stamp - 1 : 0);
 	ok &= CHECK(!ctng_table_expired(t, &expiry, &due));
@@ -796,7 +819,7 @@ static int resizer(void *arg)
 
 	while (!kthread_should_stop()) {
 		mutex_lock(&ring.t->resize_mutex);
-		if (rebuild(ring.t, 256U << n % 4, !(n % 5)))
+		if (rebuild(ring.t, 200 + n * 389 % 2000, !(n % 5)))
 			atomic_inc(&ring.failed);
 		mutex_unlock(&ring.t->resize_mutex);
 		n++;
@@ -855,6 +878,7 @@ static const struct {
 	{ "both directions are found as what they are", test_directions },
 	{ "zones keep equal tuples apart", test_zones },
 	{ "a taken tuple is refused, and its owner named", test_clash },
+	{ "sizes are whole pages, and grow in even steps", test_sizes },
 	{ "a bucket that overflows spills", test_overflow },
 	{ "a random run agrees with the model", test_model },
 	{ "what expired is found, and nothing else", test_expiry },

@@ -3,7 +3,7 @@
  * Finding what expired.
  *
  * Beside the buckets lies an array with the earliest deadline in each: four
- * bytes for what would be a cache line of slots and up to seven entries to
+ * bytes for what would be a cache line of slots and up to eight entries to
  * look at. A pass reads the array from end to end, and looks into a bucket
  * only if its deadline is over. A deadline may be too early, since a packet
  * that moves its connection's timeout back does not touch it; then the look
@@ -54,7 +54,7 @@ static u32 due_bound(u32 when)
  */
 void due_lower(struct ctng_buckets *bs, u64 hash, u32 when)
 {
-	u32 *due = &bs->due[(u32)hash >> bs->shift];
+	u32 *due = &bs->due[bucket_of_hash(bs, hash)];
 	u32 old = *due, new = due_min(old, due_bound(when));
 
 	/* Most often there is an earlier one: leave the cache line shared. */
@@ -78,10 +78,10 @@ static unsigned int line_expired(struct ctng_buckets *bs, unsigned int i,
 	local_bh_disable();
 	line_lock(line);
 	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l)) {
-		if (!slot_is_home(*slotp))
+		if (!slot_is_home(slot_read(slotp)))
 			continue;
 
-		ct = slot_conn(*slotp);
+		ct = slot_conn(slot_read(slotp));
 		if (!how->is_over(ct, how) || n == DUE_BATCH) {
 			due = due_min(due, due_bound(READ_ONCE(ct->timeout)));
 			continue;
@@ -131,7 +131,7 @@ bool ctng_table_expired(struct ctng_table *t, struct ctng_expiry *how,
 	mutex_lock(&t->resize_mutex);
 	bs = rcu_dereference_protected(t->cur, lockdep_is_held(&t->resize_mutex));
 
-	for (i = 0; i < buckets_count(bs); i++) {
+	for (i = 0; i < bs->count; i++) {
 		due = READ_ONCE(bs->due[i]);
 		if (due && how->all)
 			due = expire_line(bs, i, how);

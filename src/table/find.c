@@ -131,7 +131,7 @@ static __always_inline unsigned int line_match(const struct ctng_line *l, u64 ha
 	unsigned int mask = 0, i;
 
 	/* The same tag leaves nothing there: a comparison and an addition with carry for each. */
-#pragma GCC unroll 7
+#pragma GCC unroll 8
 	for (i = CTNG_WAYS; i--;)
 		mask += mask + ((READ_ONCE(l->slot[i]) ^ hash) < BIT_ULL(CTNG_TAG_SHIFT));
 
@@ -149,7 +149,8 @@ line_find(const struct ctng_line *l, u64 hash, const struct ctng_key *key,
 	do {
 		for (mask = line_match(l, hash); mask; mask &= mask - 1) {
 			slot = READ_ONCE(l->slot[__ffs(mask)]);
-			if (unlikely(!slot))
+			/* free, or a link, or the entry has just made room for one */
+			if (unlikely(!slot_dirs(slot)))
 				continue;
 			h = slot_get(slot, key, net);
 			if (likely(h))

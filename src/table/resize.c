@@ -13,7 +13,6 @@
  * than chance explains: somebody found out how to aim at it.
  */
 
-#include <linux/log2.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -23,15 +22,18 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* A bucket in eight that overflows stands for about 5 entries in each. */
-#define GROW_SPILLED_DIV	8
+/* A bucket in ten that overflows stands for about 5.4 entries in each. */
+#define GROW_SPILLED_DIV	10
+
+/* A table is whole pages, as users are used to. */
+#define LINES_PER_PAGE		(PAGE_SIZE / sizeof(struct ctng_line))
 
 /* A table with fewer entries than one for so many slots may shrink. */
 #define SHRINK_SLOTS_DIV	16
 
 /*
  * A bucket of more lines than this, and than so many times what buckets spill on
- * average, is no chance: with five entries in a bucket on average, one in 10^25 has
+ * average, is no chance: with five entries in a bucket on average, one in 10^18 has
  * six lines of them.
  */
 #define RESEED_LINES		6
@@ -54,7 +56,7 @@ static bool stash_fill(struct stash *stash, unsigned int want)
 		l = line_alloc(GFP_KERNEL);
 		if (!l)
 			return false;
-		l->ctl = (unsigned long)stash->line;
+		l->slot[0] = (unsigned long)stash->line;
 		stash->line = l;
 		stash->count++;
 	}
@@ -66,9 +68,9 @@ static struct ctng_line *stash_pop(struct stash *stash)
 {
 	struct ctng_line *l = stash->line;
 
-	stash->line = line_next(l);
+	stash->line = (struct ctng_line *)(unsigned long)l->slot[0];
 	stash->count--;
-	l->ctl = 0;
+	l->slot[0] = 0;
 
 	return l;
 }
@@ -86,7 +88,7 @@ static unsigned int line_entries(struct ctng_line *line)
 	u64 *slotp;
 
 	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l))
-		n += !!*slotp;
+		n += !!slot_dirs(slot_read(slotp));
 
 	return n;
 }
@@ -104,8 +106,7 @@ static void place_in_new(struct ctng_buckets *new, struct nf_conn *ct, u64 hash,
 		line_extend(new, line, stash_pop(stash));
 		slot = line_free_slot(line);
 	}
-	/* Release: as in place_fill(). */
-	smp_store_release(slot, ctng_slot(ct, hash, dirs));
+	slot_store(slot, ctng_slot(ct, hash, dirs));
 	if (dirs & BIT(CTNG_HOME_DIR))
 		due_lower(new, hash, READ_ONCE(ct->timeout));
 	line_unlock(line);
@@ -113,8 +114,8 @@ static void place_in_new(struct ctng_buckets *new, struct nf_conn *ct, u64 hash,
 
 static void move_slot(struct ctng_buckets *new, u64 *slotp, struct stash *stash)
 {
-	struct nf_conn *ct = slot_conn(*slotp);
-	unsigned int dirs = slot_dirs(*slotp), dir;
+	struct nf_conn *ct = slot_conn(slot_read(slotp));
+	unsigned int dirs = slot_dirs(slot_read(slotp)), dir;
 	u64 hash[IP_CT_DIR_MAX];
 
 	for (dir = 0; dir < IP_CT_DIR_MAX; dir++) {
@@ -136,7 +137,7 @@ static void move_slot(struct ctng_buckets *new, u64 *slotp, struct stash *stash)
 	}
 
 	/* Release: pairs with smp_rmb() in table_find(). */
-	smp_store_release(slotp, 0);
+	slot_store(slotp, 0);
 }
 
 static int move_line(struct ctng_buckets *old, struct ctng_buckets *new,
@@ -161,11 +162,11 @@ static int move_line(struct ctng_buckets *old, struct ctng_buckets *new,
 	}
 
 	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l))
-		if (*slotp)
+		if (slot_dirs(slot_read(slotp)))
 			move_slot(new, slotp, stash);
 
-	/* Release: who sees the mark sees the entries in the new buckets. */
-	smp_store_release(&line->ctl, line->ctl | CTNG_MOVED);
+	/* Release: pairs with line_moved(); a link may be left, to lines without entries. */
+	smp_store_release(&line->slot[CTNG_LAST], slot_read(&line->slot[CTNG_LAST]) | CTNG_MOVED);
 	line_unlock(line);
 	local_bh_enable();
 
@@ -178,7 +179,7 @@ static void move_all(struct ctng_buckets *old, struct ctng_buckets *new)
 	struct stash stash = {};
 	unsigned int i;
 
-	for (i = 0; i < buckets_count(old); i++) {
+	for (i = 0; i < old->count; i++) {
 		while (move_line(old, new, i, &stash))
 			schedule_timeout_uninterruptible(1);
 		cond_resched();
@@ -190,13 +191,13 @@ static void move_all(struct ctng_buckets *old, struct ctng_buckets *new)
  * ctng_slots_to_lines() - number of buckets for a size told by a user
  * @slots: size in slots of 8 bytes, or 0 for the least.
  *
- * Return: the next power of two that holds as many, within the bounds.
+ * Return: as many as hold them and fill whole pages, within the bounds.
  */
 unsigned int ctng_slots_to_lines(unsigned int slots)
 {
 	slots = clamp_t(unsigned int, slots, CTNG_TABLE_MIN_SLOTS, CTNG_TABLE_MAX_SLOTS);
 
-	return roundup_pow_of_two(DIV_ROUND_UP(slots, CTNG_SLOTS_PER_LINE));
+	return round_up(DIV_ROUND_UP(slots, CTNG_WAYS), LINES_PER_PAGE);
 }
 
 /**
@@ -207,7 +208,7 @@ unsigned int ctng_slots_to_lines(unsigned int slots)
  */
 unsigned int ctng_table_round(unsigned int slots)
 {
-	return ctng_slots_to_lines(slots) * CTNG_SLOTS_PER_LINE;
+	return ctng_slots_to_lines(slots) * CTNG_WAYS;
 }
 
 /**
@@ -222,7 +223,7 @@ unsigned int ctng_table_slots(struct ctng_table *t)
 	unsigned int slots;
 
 	rcu_read_lock();
-	slots = buckets_count(rcu_dereference(t->cur)) * CTNG_SLOTS_PER_LINE;
+	slots = rcu_dereference(t->cur)->count * CTNG_WAYS;
 	rcu_read_unlock();
 
 	return slots;
@@ -239,7 +240,7 @@ static int rebuild(struct ctng_table *t, unsigned int lines, bool reseed)
 	struct ctng_buckets *old, *new;
 
 	old = rcu_dereference_protected(t->cur, lockdep_is_held(&t->resize_mutex));
-	if (lines == buckets_count(old) && !reseed)
+	if (lines == old->count && !reseed)
 		return 0;
 
 	new = buckets_alloc(lines, reseed ? get_random_u32() : old->seed,
@@ -250,12 +251,12 @@ static int rebuild(struct ctng_table *t, unsigned int lines, bool reseed)
 	rcu_assign_pointer(old->next, new);
 	move_all(old, new);
 	rcu_assign_pointer(t->cur, new);
-	t->resizes += lines != buckets_count(old);
+	t->resizes += lines != old->count;
 	t->rehashes += reseed;
 	if (reseed)
-		trace_ct_rehash(t->net, buckets_count(old), lines);
+		trace_ct_rehash(t->net, old->count, lines);
 	else
-		trace_ct_resize(t->net, buckets_count(old), lines);
+		trace_ct_resize(t->net, old->count, lines);
 	/* Readers may still be in the old buckets, on their way to the new ones. */
 	synchronize_rcu();
 	buckets_free(old);
@@ -300,13 +301,29 @@ void ctng_table_set_floor(struct ctng_table *t, unsigned int slots)
 /* Do so many buckets overflow that there should be more of them? */
 static bool is_crowded(const struct ctng_buckets *bs)
 {
-	return atomic_read(&bs->spilled) >= buckets_count(bs) / GROW_SPILLED_DIV &&
-	       buckets_count(bs) < ctng_slots_to_lines(CTNG_TABLE_MAX_SLOTS);
+	return atomic_read(&bs->spilled) >= bs->count / GROW_SPILLED_DIV &&
+	       bs->count < CTNG_TABLE_MAX_SLOTS / CTNG_WAYS;
+}
+
+/*
+ * The next size is larger by about the square root of two: a bucket has 3.8 entries then, 5.4
+ * before the next step. Twice the size would leave 2.7 of them, and far more memory unused.
+ * 5, 7, 10, 14, 20, ... are the small numbers that come closest to such steps.
+ */
+static unsigned int lines_grown(unsigned int lines)
+{
+	unsigned int least = lines + lines / 4, step = 1;
+
+	while (7 * step < least)
+		step *= 2;
+
+	return min_t(unsigned int, 5 * step >= least ? 5 * step : 7 * step,
+		     CTNG_TABLE_MAX_SLOTS / CTNG_WAYS);
 }
 
 static void ask_for_growth(struct ctng_table *t, const struct ctng_buckets *bs)
 {
-	WRITE_ONCE(t->want, 2 * buckets_count(bs) * CTNG_SLOTS_PER_LINE);
+	WRITE_ONCE(t->want, lines_grown(bs->count) * CTNG_WAYS);
 	queue_work(system_unbound_wq, &t->resize_work);
 }
 
@@ -356,7 +373,7 @@ void ctng_resize_init(struct ctng_table *t)
 /* Does a bucket hold more than chance explains? */
 static bool is_aimed_at(const struct ctng_buckets *bs)
 {
-	unsigned int mean = atomic_read(&bs->spilled) / buckets_count(bs);
+	unsigned int mean = atomic_read(&bs->spilled) / bs->count;
 
 	return READ_ONCE(bs->longest) > RESEED_LINES + RESEED_TIMES_MEAN * mean;
 }

@@ -4,7 +4,6 @@
 #include <linux/jiffies.h>
 #include <linux/random.h>
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 
 #include "table.h"
 #include "bucket.h"
@@ -32,8 +31,8 @@ static struct place place_of(struct ctng_table *t, struct nf_conn *ct,
 	for (;;) {
 		p.hash = hash_of_conn(ct, dir, p.bs);
 		p.line = line_of_hash(p.bs, p.hash);
-		/* A line is marked for good; acquire: with all that it then holds. */
-		if (!(smp_load_acquire(&p.line->ctl) & CTNG_MOVED))
+		/* A line is marked for good. */
+		if (!line_moved(p.line))
 			return p;
 		p.bs = rcu_dereference(p.bs->next);
 	}
@@ -82,7 +81,7 @@ static void places_lock(struct ctng_table *t, struct nf_conn *ct, struct places 
 		else
 			__acquire(bitlock);
 
-		if (likely(!((first->ctl | second->ctl) & CTNG_MOVED)))
+		if (likely(!line_moved(first) && !line_moved(second)))
 			return;
 
 		/* moved between the look and the lock */
@@ -125,7 +124,7 @@ u64 *line_free_slot(struct ctng_line *line)
 	u64 *slotp;
 
 	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l))
-		if (!*slotp)
+		if (!slot_dirs(slot_read(slotp)))
 			return slotp;
 
 	return NULL;
@@ -136,6 +135,9 @@ u64 *line_free_slot(struct ctng_line *line)
  * @bs: the buckets.
  * @line: head of one of them, locked.
  * @spare: the line to add, zeroed.
+ *
+ * It takes in the entry of the last slot, which becomes the link: a reader finds the
+ * entry in its old place or, if it sees the link there, in the new one.
  */
 void line_extend(struct ctng_buckets *bs, struct ctng_line *line, struct ctng_line *spare)
 {
@@ -145,8 +147,8 @@ void line_extend(struct ctng_buckets *bs, struct ctng_line *line, struct ctng_li
 	for (; (next = line_next(line)); line = next)
 		lines++;
 
-	/* Release: a reader that sees the line sees it zeroed. */
-	smp_store_release(&line->ctl, (line->ctl & CTNG_CTL_FLAGS) | (unsigned long)spare);
+	spare->slot[0] = slot_read(&line->slot[CTNG_LAST]) & ~CTNG_HEAD_FLAGS;
+	slot_store(&line->slot[CTNG_LAST], (unsigned long)spare | CTNG_LINK);
 	atomic_inc(&bs->spilled);
 	/* Two at once may leave the lower value: the next one sets it right. */
 	if (lines > READ_ONCE(bs->longest))
@@ -160,7 +162,7 @@ static unsigned int line_room(struct ctng_line *line)
 	u64 *slotp;
 
 	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l))
-		n += !*slotp;
+		n += !slot_dirs(slot_read(slotp));
 
 	return n;
 }
@@ -187,8 +189,8 @@ static bool line_clear(struct ctng_line *line, const struct nf_conn *ct)
 	u64 *slotp;
 
 	for (slotp = slot_first(line, &l); slotp; slotp = slot_next(slotp, &l)) {
-		if (*slotp && slot_conn(*slotp) == ct) {
-			WRITE_ONCE(*slotp, 0);
+		if (slot_dirs(slot_read(slotp)) && slot_conn(slot_read(slotp)) == ct) {
+			slot_store(slotp, 0);
 			found = true;
 		}
 	}
@@ -198,8 +200,8 @@ static bool line_clear(struct ctng_line *line, const struct nf_conn *ct)
 
 static void place_fill(struct place *p, struct nf_conn *ct, unsigned int dirs)
 {
-	/* Release: a reader that finds the entry finds it whole. */
-	smp_store_release(line_free_slot(p->line), ctng_slot(ct, p->hash, dirs));
+	/* A reader that finds the entry finds it whole. */
+	slot_store(line_free_slot(p->line), ctng_slot(ct, p->hash, dirs));
 }
 
 /*
@@ -353,79 +355,13 @@ void ctng_table_hasten(struct ctng_table *t, struct nf_conn *ct)
 	for (;;) {
 		home = place_of(t, ct, CTNG_HOME_DIR);
 		line_lock(home.line);
-		if (likely(!(home.line->ctl & CTNG_MOVED)))
+		if (likely(!line_moved(home.line)))
 			break;
 		line_unlock(home.line);
 	}
 	due_lower(home.bs, home.hash, READ_ONCE(ct->timeout));
 	line_unlock(home.line);
 	local_bh_enable();
-}
-
-/**
- * line_alloc() - allocate a line for a bucket that overflows
- * @gfp: allocation flags.
- *
- * Return: a zeroed line, aligned to its size (as kmalloc() aligns powers of
- * two), or NULL. Freed by kfree() before it was used, else with its buckets.
- */
-struct ctng_line *line_alloc(gfp_t gfp)
-{
-	return kzalloc(sizeof(struct ctng_line), gfp);
-}
-
-/**
- * buckets_alloc() - allocate empty buckets
- * @lines: number of buckets, a power of two.
- * @seed: secret of the hash.
- * @gen: generation of the secret.
- *
- * Context: may sleep.
- * Return: the buckets, to be freed by buckets_free(), or NULL.
- */
-struct ctng_buckets *buckets_alloc(unsigned int lines, u32 seed, u16 gen)
-{
-	struct ctng_buckets *bs = kzalloc(sizeof(*bs), GFP_KERNEL);
-
-	BUILD_BUG_ON(sizeof(struct ctng_line) != 64);
-
-	if (!bs)
-		return NULL;
-
-	bs->line = kvcalloc(lines, sizeof(*bs->line), GFP_KERNEL);
-	bs->due = kvcalloc(lines, sizeof(*bs->due), GFP_KERNEL);
-	bs->shift = 32 - ilog2(lines);
-	bs->seed = seed;
-	bs->gen = gen;
-	if (!bs->line || !bs->due) {
-		buckets_free(bs);
-		return NULL;
-	}
-
-	return bs;
-}
-
-/**
- * buckets_free() - free buckets and what they spilled to
- * @bs: the buckets; no reader is left.
- *
- * Context: may sleep.
- */
-void buckets_free(struct ctng_buckets *bs)
-{
-	struct ctng_line *l, *next;
-	unsigned int i;
-
-	for (i = 0; bs->line && i < buckets_count(bs); i++) {
-		for (l = line_next(&bs->line[i]); l; l = next) {
-			next = line_next(l);
-			kfree(l);
-		}
-		cond_resched();
-	}
-	kvfree(bs->line);
-	kvfree(bs->due);
-	kfree(bs);
 }
 
 /**

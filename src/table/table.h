@@ -2,9 +2,9 @@
 /*
  * The connection table of one network namespace.
  *
- * A bucket is one cache line: seven slots and a control word. A slot is one
- * word: a 16-bit tag from the hash and the entry's address. Readers take no
- * lock; see Documentation/table.md for the layout and the proofs.
+ * A bucket is one cache line of eight slots. A slot is one word: a 16-bit tag
+ * from the hash and the entry's address. Readers take no lock; see
+ * Documentation/table.md for the layout and the proofs.
  */
 #ifndef CTNG_TABLE_H
 #define CTNG_TABLE_H
@@ -15,9 +15,6 @@
 #include <net/netfilter/nf_conntrack_zones.h>
 
 struct ctng_buckets;
-
-/* Slots of 8 bytes that a bucket of one cache line counts for in sizes told to users. */
-#define CTNG_SLOTS_PER_LINE	8
 
 /* What a namespace starts with, and never shrinks below, in 8-byte slots. */
 #define CTNG_TABLE_MIN_SLOTS	2048
@@ -126,7 +123,7 @@ bool ctng_table_expired(struct ctng_table *t, struct ctng_expiry *how,
 			u32 *first_due);
 
 /* Entries in a bucket: as many as fit its first line are told apart, and more. */
-#define CTNG_OCCUPANCY	9
+#define CTNG_OCCUPANCY	10
 
 /**
  * struct ctng_table_stats - what a table is like at the moment

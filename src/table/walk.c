@@ -8,6 +8,7 @@
  * hash, what was not has an equal or higher one.
  */
 
+#include <linux/math64.h>
 #include <linux/prefetch.h>
 #include <linux/random.h>
 #include <linux/sched.h>
@@ -23,10 +24,10 @@ struct span {
 	bool			scattered;
 };
 
-/* End of the bucket that @pos is in, as a hash. */
+/* End of the bucket that @pos is in: the first hash of the next one. */
 static u64 bucket_end(const struct ctng_buckets *bs, u64 pos)
 {
-	return ((pos >> bs->shift) + 1) << bs->shift;
+	return DIV64_U64_ROUND_UP((u64)(bucket_of_hash(bs, pos) + 1) << 32, bs->count);
 }
 
 /*
@@ -66,7 +67,7 @@ static void span_lock(struct ctng_buckets *bs, u64 pos, struct span *span)
 	for (;;) {
 		span->line = line_of_hash(bs, pos);
 		line_lock(span->line);
-		if (!(span->line->ctl & CTNG_MOVED))
+		if (!line_moved(span->line))
 			return;
 		next = rcu_dereference(bs->next);
 		if (next->gen != bs->gen) {
@@ -87,10 +88,13 @@ static bool bucket_empty(const struct ctng_line *line)
 {
 	unsigned int i;
 
-	/* Acquire: slots are looked at after it; with the second look, below. */
-	if (smp_load_acquire(&line->ctl))
+	/*
+	 * No lock bit, mark, or link. Acquire: slots are looked at after it; with the second
+	 * look, below.
+	 */
+	if (smp_load_acquire(&line->slot[CTNG_LAST]))
 		return false;
-	for (i = 0; i < CTNG_WAYS; i++)
+	for (i = 0; i < CTNG_LAST; i++)
 		if (READ_ONCE(line->slot[i]))
 			return false;
 
@@ -100,7 +104,7 @@ static bool bucket_empty(const struct ctng_line *line)
 	 */
 	smp_rmb();
 
-	return !READ_ONCE(line->ctl);
+	return !READ_ONCE(line->slot[CTNG_LAST]);
 }
 
 static bool slot_in_span(u64 slot, const struct span *span)
@@ -146,7 +150,7 @@ static unsigned int span_count(const struct span *span)
 	u64 *slotp;
 
 	for (slotp = slot_first(span->line, &l); slotp; slotp = slot_next(slotp, &l))
-		n += slot_in_span(*slotp, span);
+		n += slot_in_span(slot_read(slotp), span);
 
 	return n;
 }
@@ -162,9 +166,9 @@ static unsigned int span_collect(struct span *span, struct nf_conn **batch, unsi
 		span->end = span->first + (span->end - span->first) / 2;
 
 	for (slotp = slot_first(span->line, &l); slotp; slotp = slot_next(slotp, &l)) {
-		if (!slot_in_span(*slotp, span) || n == max)
+		if (!slot_in_span(slot_read(slotp), span) || n == max)
 			continue;
-		batch[n] = slot_conn(*slotp);
+		batch[n] = slot_conn(slot_read(slotp));
 		prefetch((char *)batch[n] + SMP_CACHE_BYTES);
 		prefetch((char *)batch[n] + 3 * SMP_CACHE_BYTES);
 		prefetch(batch[n]->ext);
@@ -290,14 +294,13 @@ static unsigned int sample_bucket(const struct ctng_buckets *bs, u32 pos, u64 *s
 	u64 *slotp;
 
 	line = line_of_hash(bs, pos);
-	/* Acquire: who sees the mark sees what the newer line got. */
-	while (smp_load_acquire(&line->ctl) & CTNG_MOVED) {
+	while (line_moved(line)) {
 		bs = rcu_dereference(bs->next);
 		line = line_of_hash(bs, pos);
 	}
 
 	for (slotp = slot_first(line, &l); slotp && n < max; slotp = slot_next(slotp, &l)) {
-		slot[n] = READ_ONCE(*slotp);
+		slot[n] = slot_read(slotp);
 		if (!slot_is_home(slot[n]))
 			continue;
 		prefetchw(slot_conn(slot[n]));
@@ -381,11 +384,11 @@ void ctng_table_stats(struct ctng_table *t, struct ctng_table_stats *stats)
 	mutex_lock(&t->resize_mutex);
 	bs = rcu_dereference_protected(t->cur, lockdep_is_held(&t->resize_mutex));
 
-	for (i = 0; i < buckets_count(bs); i++) {
+	for (i = 0; i < bs->count; i++) {
 		used = 0;
 		/* No lock: a line that is there stays, and a slot is one word. */
 		for (slotp = slot_first(&bs->line[i], &l); slotp; slotp = slot_next(slotp, &l))
-			used += !!READ_ONCE(*slotp);
+			used += !!slot_dirs(slot_read(slotp));
 		for (lines = 1, l = line_next(&bs->line[i]); l; l = line_next(l))
 			lines++;
 
@@ -396,7 +399,7 @@ void ctng_table_stats(struct ctng_table *t, struct ctng_table_stats *stats)
 			cond_resched();
 	}
 
-	stats->buckets = buckets_count(bs);
+	stats->buckets = bs->count;
 	stats->resizes = t->resizes;
 	stats->rehashes = t->rehashes;
 	mutex_unlock(&t->resize_mutex);

@@ -24,7 +24,7 @@
 #include "../net.h"
 #include "ui.h"
 
-/* A bucket has seven slots; more are in it only after a run of bad luck. */
+/* A bucket has eight slots; more are in it only after a run of bad luck. */
 #define BATCH	16
 
 /**
