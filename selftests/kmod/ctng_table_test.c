@@ -15,6 +15,22 @@
 #include <linux/module.h>
 #include <linux/prandom.h>
 
+#include "bucket.h"
+
+/*
+ * Readers take no lock, so one can run between any two stores of a writer: here
+ * one does, after each store to a slot.
+ */
+static void look_again(void);
+
+static inline void slot_store_seen(u64 *slotp, u64 slot)
+{
+	slot_store(slotp, slot);
+	look_again();
+}
+
+#define slot_store	slot_store_seen
+
 #include "find.c"
 #include "memory.c"
 #include "table.c"
@@ -146,6 +162,24 @@ static bool found_as(struct ctng_table *t, struct nf_conn *ct, enum ip_conntrack
 		nf_ct_put(nf_ct_tuplehash_to_ctrack(h));
 
 	return ok;
+}
+
+/* Connections that are in a table whatever the test does. */
+static struct {
+	struct ctng_table	*t;
+	struct nf_conn		**cts;
+	unsigned int		n;
+	unsigned int		looked;
+	unsigned int		missed;
+} watched;
+
+static void look_again(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < watched.n; i++)
+		watched.missed += !found_as(watched.t, watched.cts[i], i & 1);
+	watched.looked += watched.n;
 }
 
 static int insert(struct ctng_table *t, struct nf_conn *ct, unsigned int dirs,
@@ -439,12 +473,12 @@ static bool test_sizes(struct ctng_table *t)
 	return ok;
 }
 
-/* Many connections in one bucket: it spills, and nothing gets lost. */
+/* Many connections in one bucket: it spills, is moved, and nothing gets lost meanwhile. */
 static bool test_overflow(struct ctng_table *t)
 {
 	struct ctng_buckets *bs = rcu_dereference_raw(t->cur);
 	/* four lines with a link, and a full one */
-	unsigned int n = 4 * CTNG_LAST + CTNG_WAYS, i, k;
+	unsigned int n = 4 * CTNG_LAST + CTNG_WAYS, i;
 	struct nf_conn **cts;
 	bool ok = true;
 
@@ -453,12 +487,20 @@ static bool test_overflow(struct ctng_table *t)
 		return false;
 
 	aim(t, cts, n, 0);
+	memset(&watched, 0, sizeof(watched));
+	watched.t = t;
+	watched.cts = cts;
 	for (i = 0; i < n; i++) {
 		ok &= CHECK(insert_new(t, cts[i]));
-		for (k = 0; k <= i; k++)
-			ok &= CHECK(found_as(t, cts[k], IP_CT_DIR_ORIGINAL));
+		watched.n++;
+		look_again();
 	}
 	ok &= CHECK(atomic_read(&bs->spilled) == 4);
+	for (i = 1; i <= 8; i++)
+		ok &= CHECK(!ctng_table_resize(t, i % 2 ? i * 10000 : 0));
+	ok &= CHECK(watched.looked > n * n && !watched.missed);
+
+	watched.n = 0;
 	for (i = 0; i < n; i += 2)
 		ok &= CHECK(remove_put(t, cts[i]));
 	for (i = 1; i < n; i += 2)
@@ -879,7 +921,7 @@ static const struct {
 	{ "zones keep equal tuples apart", test_zones },
 	{ "a taken tuple is refused, and its owner named", test_clash },
 	{ "sizes are whole pages, and grow in even steps", test_sizes },
-	{ "a bucket that overflows spills", test_overflow },
+	{ "a bucket that overflows spills, and readers miss nothing", test_overflow },
 	{ "a random run agrees with the model", test_model },
 	{ "what expired is found, and nothing else", test_expiry },
 	{ "it grows as far as it has to, whenever the worker runs", test_growth },
