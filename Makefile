@@ -28,7 +28,9 @@ target := $(or $(chosen),$(running))
 
 jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 quiet := $(if $(V),,--no-print-directory)
-kbuild = $(MAKE) $(jobs) $(quiet) -C $(dir $(call headers,$(1))) M=$(CURDIR)/$(2) \
+# This directory, by a path that kbuild takes
+tree = $(or $(shell tools/plain-path),$(error kbuild cannot build here))
+kbuild = $(MAKE) $(jobs) $(quiet) -C $(dir $(call headers,$(1))) M=$(tree)/$(2) \
 	$(if $(filter %-uml,$(1)),ARCH=um) \
 	$(if $(filter %-arm64,$(1)),ARCH=arm64 CROSS_COMPILE=$(cross)) $(without_types)
 cross := aarch64-linux-gnu-
@@ -46,7 +48,7 @@ help:		## this list
 	@sed -n 's/^\([a-z0-9_-]*\):[^#]*##/  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup:		## install the Debian packages that building and testing need
-	tools/setup.sh run
+	@bash tools/setup.sh run
 
 modules: $(KVER:%=modules-%)	## build nf_conntrack.ko and nf_conntrack_netlink.ko (default)
 	@$(if $(KVER),,echo 'There are no kernel headers here to build with: make setup' >&2; exit 1)
@@ -103,8 +105,8 @@ benchmodule-%:
 	@$(call drop_debug,build/$*/tools/bench/kmod)
 
 tools:	## build cttop and conntrack-ng's swap; make -C tools/cttop install, -C tools/swap
-	@+$(MAKE) -s -C tools/cttop OUT=$(CURDIR)/build/tools/cttop
-	@+$(MAKE) -s -C tools/swap OUT=$(CURDIR)/build/tools/swap
+	@+$(MAKE) -s -C tools/cttop OUT=../../build/tools/cttop
+	@+$(MAKE) -s -C tools/swap OUT=../../build/tools/swap
 
 deb:		## build the Debian packages conntrack-ng-dkms and conntrack-ng-tools in build/
 	@tools/deb/build
@@ -153,10 +155,12 @@ arm64-check:	## build for arm64, and run some of the tests in an emulated machin
 	@selftests/check -k $(arm64) -j 1 -t 3600 $(or $(TESTS),table test_tcp test_proto test_sctp \
 		test_dccp iptables nat)
 
-demo: setup	## a router with a stateful policy and NAT, step by step, in a VM
+demo:		## a router with a stateful policy and NAT, step by step, in a VM
+	@bash tools/setup.sh $(if $(DEMO_KVER),run,demo)
 	@tools/demo/run $(DEMO_KVER)
 
-shell: setup	## a prompt in the demo's VM
+shell:		## a prompt in the demo's VM
+	@bash tools/setup.sh $(if $(DEMO_KVER),run,demo)
 	@tools/demo/run --shell $(DEMO_KVER)
 
 sparse: $(every:%=sparse-%)	## no warning from sparse, and none from the compiler with W=1

@@ -4,15 +4,24 @@
 
 set -eu
 
-usage="usage: tools/setup.sh [build|run|all|software|arm64|check]
+usage="usage: tools/setup.sh [build|demo|run|all|software|arm64|check]
 
   build     what it takes to compile the modules for the six kernels
-  run       that, and the VMs with the tests in them (default)
+  demo      what 'make demo' needs: to compile for one kernel, and a VM with that
+  run       what it takes to compile for the six, and the VMs with the tests in them (default)
   all       that, and the kernels of the cloud and rt flavours for the VMs
   software  the programs of 'make software', for the VMs, not for this machine
   arm64     what 'make arm64-check' needs: a cross compiler, an emulator, and a system for it
   check     only say what 'run' would install; status 1 when that is not nothing"
 
+top=$(realpath "$(dirname "$0")/..")
+. "$top/tools/log.sh"
+
+demo_packages=(
+	gcc make kmod perl xz-utils linux-headers-6.12-amd64
+	busybox-static iproute2 iptables curl socat iputils-ping traceroute procps
+	python3 python3-pyftpdlib
+)
 kernel_headers=(
 	linux-headers-amd64 linux-headers-cloud-amd64 linux-headers-rt-amd64
 	linux-headers-6.12-amd64 linux-headers-6.12-cloud-amd64 linux-headers-6.12-rt-amd64
@@ -25,7 +34,7 @@ run_packages=(
 	libnetfilter-queue1 libnetfilter-cthelper0
 	libmnl-dev libnetfilter-conntrack-dev libnetfilter-queue-dev libncurses-dev pkg-config
 	iputils-ping traceroute tcpdump ethtool procps python3 python3-scapy python3-pyftpdlib
-	sip-tester
+	sip-tester linux-perf
 )
 # What 'make software' runs in VMs, with selftests/software/
 software=(
@@ -40,12 +49,30 @@ arm64_guest=(
 )
 # The VMs run the kernels of these headers.
 vm_headers=(linux-headers-amd64 linux-headers-6.12-amd64)
-cache=$(dirname "$0")/../build/vm
+cache=$top/build/vm
 guests=${XDG_CACHE_HOME:-$HOME/.cache}/conntrack-ng
 
 die() {
+	log_end
 	echo "setup.sh: $*" >&2
 	exit 2
+}
+
+# Nothing is installed for a tree in which nothing can be built or run then. What is in a path
+# is otherwise of no account: kbuild gets another one, and the VMs are handed the tree.
+check_tree() {
+	local free
+
+	[ "$top" -ef . ] && [ -r "$top/tools/vm/run" ] ||
+		die "this tree cannot be read by its path, $top, so the VMs could not either."
+	[ -x "$top/tools/vm/run" ] ||
+		die "programs may not be run from $top: the file system is mounted noexec."
+	mkdir -p "$top/build" 2>/dev/null && [ -w "$top/build" ] ||
+		die "$top/build, where everything is built, cannot be written to."
+	"$top/tools/plain-path" >/dev/null || exit 2
+	free=$(df --output=avail -BM "$top/build" | tail -n 1 | tr -dc 0-9)
+	[ "$free" -ge 200 ] || compgen -G "$top/build/*/nf_conntrack.ko" >/dev/null ||
+		die "there are $free MB left for $top/build, and it takes 200 for each kernel."
 }
 
 # Prints those of the packages in the arguments that are not installed.
@@ -66,13 +93,17 @@ missing_images() {
 	done
 }
 
+list() { # WORD...
+	printf '%s\n' "$*" | fold -s -w 90 | sed 's/^/  /; s/ $//'
+}
+
 newest_headers() { # VERSION: of those that are common to all flavours
 	printf '%s\n' /usr/src/linux-headers-"$1"*-common | sort -V | tail -n 1 |
 		sed 's/.*linux-headers-//; s/-common$//'
 }
 
 apt() {
-	${sudo:+"$sudo"} env DEBIAN_FRONTEND=noninteractive apt-get -q \
+	quietly ${sudo:+"$sudo"} env DEBIAN_FRONTEND=noninteractive apt-get -q \
 		-o DPkg::Lock::Timeout=600 -o APT::Update::Error-Mode=any "$@"
 }
 
@@ -81,7 +112,7 @@ again() { # COMMAND...
 	local pause
 	for pause in 10 30 90; do
 		! "$@" || return 0
-		echo "Failed, for now: $*" >&2
+		echo "That failed; once more in $pause seconds." >&2
 		sleep $pause
 		apt update || true
 	done
@@ -94,7 +125,8 @@ install_qemu() { # PACKAGE
 
 	dir=$(mktemp -d)
 	chmod 755 "$dir"
-	mkdir -m 755 "$dir/lists"
+	# What apt has got already need not be got again.
+	${sudo:+"$sudo"} cp -a /var/lib/apt/lists "$dir/lists"
 	{
 		cat /etc/apt/sources.list 2>/dev/null || true
 		echo 'deb http://deb.debian.org/debian bookworm-backports main'
@@ -118,7 +150,7 @@ install_virtiofsd() {
 	[ ! -e /usr/lib/qemu/virtiofsd ] && [ ! -e "$cache/virtiofsd" ] || return 0
 	echo "Taking virtiofsd from Debian 12's own qemu-system-common."
 	dir=$(mktemp -d)
-	(cd "$dir" && again apt-get -q download qemu-system-common/bookworm && dpkg -x ./*.deb .) ||
+	(cd "$dir" && again quietly apt-get -q download qemu-system-common/bookworm && dpkg -x ./*.deb .) ||
 		die "no qemu-system-common with virtiofsd to be had."
 	mkdir -p "$cache"
 	cp "$dir/usr/lib/qemu/virtiofsd" "$cache/"
@@ -132,7 +164,7 @@ install_conntrackd() {
 	! command -v conntrackd >/dev/null && [ ! -e "$cache/conntrackd" ] || return 0
 	echo "Taking the program conntrackd from its package."
 	dir=$(mktemp -d)
-	(cd "$dir" && again apt-get -q download conntrackd && dpkg -x ./*.deb .) ||
+	(cd "$dir" && again quietly apt-get -q download conntrackd && dpkg -x ./*.deb .) ||
 		die "no package conntrackd to be had."
 	mkdir -p "$cache"
 	cp "$dir/usr/sbin/conntrackd" "$cache/"
@@ -185,9 +217,9 @@ install_arm64() {
 		-o "Dir::State::lists=$dir/lists" -o "Dir::State::status=$dir/status"
 		-o "Dir::Cache::archives=$dir/archives" -o Dir::Cache::pkgcache=
 		-o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root)
-	apt-get -q "${options[@]}" update && apt-get -q "${options[@]}" -y \
+	quietly apt-get -q "${options[@]}" update && quietly apt-get -q "${options[@]}" -y \
 		--no-install-recommends --download-only install "${arm64_guest[@]}" &&
-		(cd "$dir/archives" && apt-get -q "${options[@]}" download "linux-headers-$kver") ||
+		(cd "$dir/archives" && quietly apt-get -q "${options[@]}" download "linux-headers-$kver") ||
 		die "the packages for arm64 are not to be had."
 	unpack "$dir"/archives/*.deb "$dir/root"
 	# What the packages would set up themselves is here already, the same: who is root, which
@@ -217,6 +249,10 @@ install_programs() {
 
 what=${1:-run}
 case $what in
+demo)
+	wanted=("${demo_packages[@]}" qemu-system-x86)
+	vm_headers=(linux-headers-6.12-amd64)
+	;;
 build) wanted=("${build_packages[@]}" "${kernel_headers[@]}") ;;
 run | all | check | software)
 	wanted=("${build_packages[@]}" "${kernel_headers[@]}" "${run_packages[@]}"
@@ -229,28 +265,35 @@ esac
 
 [ "$what" != all ] || vm_headers=("${kernel_headers[@]}")
 
+cd "$top"
+check_tree
 . /etc/os-release
 [ "${ID:-} ${VERSION_ID:-}" = "debian 12" ] && [ "$(dpkg --print-architecture)" = amd64 ] ||
 	die "this is ${PRETTY_NAME:-no Debian}, the project needs Debian 12 on amd64."
 
 mapfile -t missing < <(missing_of "${wanted[@]}"; [ "$what" = build ] || missing_images)
+if [ "$what" = check ]; then
+	[ ${#missing[@]} -gt 0 ] || { echo "All Debian packages are installed."; exit; }
+	echo "Missing Debian packages:"
+	list "${missing[@]}"
+	exit 1
+fi
+log_to build/setup.log
 if [ ${#missing[@]} -eq 0 ]; then
 	install_programs
-	echo "setup.sh: all packages are installed."
+	echo "All Debian packages that this takes are installed."
 	exit 0
 fi
-printf 'Missing Debian packages:\n'
-printf '  %s\n' "${missing[@]}"
-case " ${missing[*]}" in *" linux-headers-6.12-"*)
-	echo "Debian's 6.12 headers bring the 6.12 kernels with them." ;;
-esac
-[ "$what" != check ] || exit 1
 
 sudo=
 if [ "$(id -u)" -ne 0 ]; then
-	sudo=$(command -v sudo) || die "to install packages this has to run as root, or with sudo."
+	sudo=$(command -v sudo) || die "to install packages this has to run as root, or with sudo:" \
+		"${missing[*]}"
 fi
-echo "They will be installed now."
+echo "Installing ${#missing[@]} Debian packages and what they need (log: $log):"
+list "${missing[@]}"
+# A password is asked for here, where it is seen that it is.
+[ -z "$sudo" ] || "$sudo" true || die "sudo does not let this install packages."
 again apt update || echo "apt-get update failed; going on with the lists that are there."
 mapfile -t plain < <(missing_of "${wanted[@]}" | grep -v '^qemu-system-')
 if [ "$what" = build ]; then
@@ -260,12 +303,15 @@ fi
 again apt install -y --no-install-recommends "${plain[@]}" "${vm_headers[@]}" ||
 	die "apt-get could not install the packages above. The 6.12 kernels are in" \
 		"bookworm-security, which has to be among the sources of apt."
-[ "$what" != build ] || exit 0
-mapfile -t images < <(missing_images)
-if [ ${#images[@]} -gt 0 ]; then
-	again apt install -y --no-install-recommends "${images[@]}"
+if [ "$what" != build ]; then
+	mapfile -t images < <(missing_images)
+	if [ ${#images[@]} -gt 0 ]; then
+		again apt install -y --no-install-recommends "${images[@]}" ||
+			die "apt-get could not install ${images[*]}."
+	fi
+	for package in $(missing_of "${wanted[@]}" | grep '^qemu-system-'); do
+		install_qemu "$package"
+	done
+	install_programs
 fi
-for package in $(missing_of "${wanted[@]}" | grep '^qemu-system-'); do
-	install_qemu "$package"
-done
-install_programs
+echo "Installed."
