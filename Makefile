@@ -34,6 +34,9 @@ kbuild = $(MAKE) $(jobs) $(quiet) -C $(dir $(call headers,$(1))) M=$(tree)/$(2) 
 	$(if $(filter %-uml,$(1)),ARCH=um) \
 	$(if $(filter %-arm64,$(1)),ARCH=arm64 CROSS_COMPILE=$(cross)) $(without_types)
 cross := aarch64-linux-gnu-
+# STRICT=1: no warning from the compiler with W=1, from sparse or from kernel-doc. All of these
+# are errors, so a file with one has no object, and is complained about again the next time.
+strict = $(if $(STRICT),W=1 C=1 CHECK=$(tree)/tools/check-source KCFLAGS=-Werror cmd_checkdoc=)
 # Some headers would have each module fail for want of pahole; tools/btf says what is lacking then.
 without_types := $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 # The debugging information, a hundred times the code, stays in the .o of the same name.
@@ -57,7 +60,7 @@ modules-%:
 	@$(if $(call headers,$*),,echo 'No headers of kernel $* here:' \
 		'apt-get install linux-headers-$*' >&2; exit 1)
 	@tools/mirror build/$*
-	@+$(call kbuild,$*,build/$*) modules
+	@+$(call kbuild,$*,build/$*) $(strict) modules
 	@$(if $(KDIR),,tools/btf $* build/$*)
 	@$(call drop_debug,build/$*)
 
@@ -71,6 +74,19 @@ contract: $(every:%=contract-%)		## compare the CRCs of the exports with the ker
 
 contract-%: modules-%
 	@tools/contract $* $(dir $(call headers,$*))Module.symvers build/$*/Module.symvers
+
+# What make check builds for a kernel that it tests on
+strict-%: STRICT := 1
+strict-%: testmodules-%
+	@tools/contract $* $(dir $(call headers,$*))Module.symvers build/$*/Module.symvers
+
+# The same for a kernel whose modules are not wanted here: the objects with the exports are enough.
+exports: $(every:%=exports-%)
+
+exports-%:
+	@tools/mirror build/exports/$*
+	@+$(call kbuild,$*,build/exports/$*) CTNG_ONLY_EXPORTS=1 modules
+	@tail -n 1 build/exports/$*/generated/contract
 
 # The tests that run in the kernel, with the code under test in themselves
 testmodules: $(KVER:%=testmodules-%) build/netlink_fuzz	## build the test modules
@@ -121,8 +137,16 @@ deb-check:	## install, upgrade, remove and purge the packages, with real builds 
 	@tools/deb/check $(deb_kernels)
 	@selftests/check $(deb_kernels:%=-k %) deb
 
-check: setup	## all tests, in VMs; some of them: make check TESTS="test_tcp nat"
+check: setup	## what guards each change, in VMs; some tests: make check TESTS="test_tcp nat"
 	@selftests/check $(TESTS)
+
+# For a night: each part goes on whatever became of those before it.
+check-all:	## each test on each kernel and flavour, whole builds, packages, arm64, debug kernels
+	@tools/setup.sh all
+	@+failed=; selftests/check --all || failed=' check'; \
+	for part in deb-check arm64-check debug-check upstream software; do \
+		$(MAKE) -s $$part || failed="$$failed $$part"; done; \
+	[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 bench:		## in-tree against ours: time and instructions; ACCEL=kvm for time in KVM
 	@tools/bench/run $(if $(filter kvm,$(ACCEL)),kvm)
@@ -163,24 +187,18 @@ shell:		## a prompt in the demo's VM
 	@bash tools/setup.sh $(if $(DEMO_KVER),run,demo)
 	@tools/demo/run --shell $(DEMO_KVER)
 
-sparse: $(every:%=sparse-%)	## no warning from sparse, and none from the compiler with W=1
-
-# In a build of its own: other flags would have all objects built again.
-sparse-%:
-	@tools/mirror build/sparse/$*
-	@+$(call kbuild,$*,build/sparse/$*) W=1 C=2 CHECK=sparse modules 2>&1 | \
-		tools/warnings sparse-$*
+sparse: $(every:%=strict-%)	## no warning from the compiler with W=1, sparse or kernel-doc
 
 style:		## checkpatch --strict, and no version tests
 	@tools/style
 
 clean:		## remove what was built
-	rm -rf $(every:%=build/%) build/sparse
+	rm -rf $(every:%=build/%) build/exports
 
 # One object for each of the kernels, for a quick look: make src/table/table.o W=1 C=2
 src/%.o:
 	@+$(foreach k,$(KVER),tools/mirror build/$(k) && $(call kbuild,$(k),build/$(k)) $@ &&) true
 
-.PHONY: all help setup modules modules_install uninstall contract testmodules tools examples deb \
-	deb-check check bench floods differential upstream software arm64-check \
+.PHONY: all help setup modules modules_install uninstall contract exports testmodules tools examples deb \
+	deb-check check check-all bench floods differential upstream software arm64-check \
 	debug-check demo shell sparse style clean

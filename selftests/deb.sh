@@ -1,5 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# vm: alone
+# ends with any module
 # The packages in a running system: what modprobe loads with them and without. DKMS finds
 # its build done, by tools/deb/check or by make; tools/deb/check has it really build.
 

@@ -11,6 +11,7 @@ start of a program for each packet, which takes long where the CPU is emulated.
 import contextlib
 import ctypes
 import errno
+import os
 import re
 import select
 import socket
@@ -372,11 +373,16 @@ def tftp(ns, addr, server_ns):
     data.close()
 
 
+def lines_of(ns, path, patterns):
+    """Those that match all patterns. OSError if the file can't be read to its end."""
+    with netns(ns), open(path, encoding="ascii") as f:
+        lines = f.read().splitlines()
+    return [line for line in lines if all(re.search(p, line) for p in patterns)]
+
+
 def look_for(tries, ns, path, patterns):
     for _ in range(tries):
-        with netns(ns), open(path, encoding="ascii") as f:
-            lines = f.read().splitlines()
-        lines = [line for line in lines if all(re.search(p, line) for p in patterns)]
+        lines = lines_of(ns, path, patterns)
         if lines:
             print("\n".join(lines))
             return
@@ -384,16 +390,30 @@ def look_for(tries, ns, path, patterns):
     raise LookupError(f"no such line in {path}")
 
 
+def looks():
+    """How often to look: the in-tree list may leave out an entry when another one expires."""
+    return 1 if os.path.exists("/sys/module/nf_conntrack/version") else 3
+
+
 @command
 def cat(ns, path, *patterns):
     """Lines of a file of /proc/net or /proc/sys/net that match all patterns, if there are."""
-    look_for(3, ns, path, patterns)  # the in-tree list may leave out an entry when another one expires
+    look_for(looks(), ns, path, patterns)
 
 
 @command
 def find(ns, path, *patterns):
     """The same of what may take its time to get there."""
     look_for(100, ns, path, patterns)
+
+
+@command
+def none(ns, path, *patterns):
+    """There is no such line: fails if there is, and if that can't be read."""
+    for _ in range(looks()):
+        lines = lines_of(ns, path, patterns)
+        if lines:
+            raise ValueError("\n".join([f"in {path}:", *lines]))
 
 
 @command
@@ -430,14 +450,41 @@ def calm(name):
     FLOODS.pop(name).set()
 
 
+class Standstill(threading.Thread):
+    """How long the machine has stood still: by how much a thread oversleeps that has nothing to
+    do. What happens to packets does not hold it up."""
+
+    NAP = 0.05
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.slept = 0.0, time.monotonic()  # lost until then
+
+    def run(self):
+        while True:
+            time.sleep(self.NAP)
+            self.slept = self.so_far(), time.monotonic()
+
+    def so_far(self):
+        """With what the nap that is under way has lasted too long."""
+        lost, since = self.slept
+        return lost + max(0.0, time.monotonic() - since - self.NAP)
+
+
+STANDSTILL = Standstill()
+
+
 class Chat(threading.Thread):
     """Word and answer over a connection, one after the other, as over ssh."""
 
     def __init__(self, client, peer, to):
         super().__init__(daemon=True)
         self.client, self.peer, self.to = client, peer, to
-        self.words, self.silence, self.problem = 0, 0.0, None
+        self.words, self.problem = 0, None
+        self.lately = self.ever = 0.0  # the longest silences
         self.done = threading.Event()
+        if not STANDSTILL.is_alive():
+            STANDSTILL.start()
 
     def round(self, word):
         """TCP sees to it that all arrives; what UDP loses is said again."""
@@ -453,7 +500,7 @@ class Chat(threading.Thread):
     def run(self):
         for end in self.client, self.peer:
             end.settimeout(4 * PATIENCE if self.to is None else 0.2)
-        last = time.monotonic()
+        last, lost = time.monotonic(), STANDSTILL.so_far()
         while not self.done.wait(0.2):
             try:
                 good = self.round(b"%08d" % self.words)
@@ -469,8 +516,10 @@ class Chat(threading.Thread):
             if not good and self.to is None:
                 self.problem = ValueError("another word arrived")
                 return
-            now = time.monotonic()
-            self.silence, last = max(self.silence, now - last), now
+            now, so_far = time.monotonic(), STANDSTILL.so_far()
+            silent_for = now - last - (so_far - lost)
+            self.lately, self.ever = max(self.lately, silent_for), max(self.ever, silent_for)
+            last, lost = now, so_far
             self.words += 1
 
 
@@ -484,7 +533,8 @@ def chat(name):
 
 @command
 def silence(*names):
-    """Do the talks still go on? The longest time in ms, so far, in which nothing was said."""
+    """Do the talks still go on? The longest times in ms, since this was asked last and ever, in
+    which nothing was said though the machine did not stand still."""
     said = {name: CHATS[name].words for name in names}
     # TCP says again what was lost after about as long as nothing got through.
     deadline = time.monotonic() + 2 * PATIENCE
@@ -494,7 +544,8 @@ def silence(*names):
             if talk_of.problem or time.monotonic() > deadline:
                 raise talk_of.problem or TimeoutError(f"{name} says nothing any more")
             time.sleep(0.01)
-        print(name, int(1000 * talk_of.silence))
+        lately, talk_of.lately = talk_of.lately, 0.0
+        print(name, int(1000 * lately), int(1000 * talk_of.ever))
 
 
 @command

@@ -1,5 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
+# vm: alone
+# ends with any module
 # Installing, what modprobe makes of it, and the way back.
 
 . "$(dirname "$0")/lib.sh"

@@ -19,6 +19,11 @@ ours() {
 	[ -e /sys/module/nf_conntrack/version ]
 }
 
+# Is the CPU emulated (TCG), and slow? With KVM it is the host's.
+emulated() {
+	grep -q 'QEMU TCG' /proc/cpuinfo || [ "$(uname -m)" = aarch64 ]
+}
+
 table_size() { # SLOTS that are asked for: how many it gets, in whole pages
 	local size=$((($1 + 511) / 512 * 512))
 	! ours || [ $size -ge 2048 ] || size=2048
@@ -61,19 +66,44 @@ skip_all() { # REASON
 	exit $KSFT_SKIP
 }
 
-# Where the kernel looks for memory that nobody knows of any more (kmemleak=on)
-nothing_lost() {
-	local leaks=/sys/kernel/debug/kmemleak
-	# An object has to be an orphan for some seconds, and in two scans.
-	sleep 6
-	echo scan >$leaks
-	sleep 6
-	echo scan >$leaks
-	! grep . $leaks
+give_up() { # WHAT TEXT: a failure without which nothing else makes sense
+	tests_done=$((tests_done + 1))
+	printf 'not ok %d %s\n' $tests_done "$1"
+	sed 's/^/# /' <<<"$2"
+	echo "1..$tests_done"
+	exit 1
 }
 
+# What a test takes. A program or a module that is not there has it skipped; a module that is
+# there and does not load is a failure.
+needs_program() { # NAME...
+	local name
+	for name; do
+		command -v "$name" >/dev/null || skip_all "no $name"
+	done
+}
+
+needs_module() { # NAME...: all are loaded then
+	local name out
+	for name; do
+		has_module "$name" || skip_all "no $name"
+	done
+	out=$(modprobe -a "$@" 2>&1) || give_up "modprobe $*" "$out"
+}
+
+has_module() { # NAME: among those of the running kernel
+	modinfo -n "$1" >/dev/null 2>&1
+}
+
+# Modules of the tests' own: who says where they are has built them.
+needs_test_module() { # NAME: its file is $module then
+	[ -n "${CTNG_TEST_MODULES-}" ] || skip_all "no CTNG_TEST_MODULES, where $1.ko would be"
+	module=$CTNG_TEST_MODULES/$1.ko
+	[ -e "$module" ] || give_up "$1.ko has been built" "no $module"
+}
+
+# What a test has made is taken away, and asked back from the kernel, by guest after each test.
 finish() {
-	! grep -qs kmemleak=on /proc/cmdline || check "no memory is lost" nothing_lost
 	echo "1..$tests_done"
 	[ $tests_done -gt 0 ] && [ $tests_failed = 0 ]
 	exit
@@ -81,6 +111,49 @@ finish() {
 
 not() { # COMMAND...: succeeds if COMMAND fails
 	! "$@"
+}
+
+# For what should not be, or not succeed: a failure of another kind is not taken for it.
+
+fails_with() { # PATTERN COMMAND...: COMMAND fails, and says that
+	local out
+	if out=$("${@:2}" 2>&1); then
+		printf '%s\n' "it did not fail" "$out"
+		return 1
+	fi
+	grep -E -- "$1" <<<"$out" || { printf '%s\n' "wanted: $1" "got:    $out"; return 1; }
+}
+
+no_line() { # PATTERN [FILE]: what is read to the end has no such line
+	local status=0
+	grep -E -- "$@" || status=$?
+	[ $status = 1 ]
+}
+
+prints_no() { # PATTERN COMMAND...: COMMAND succeeds, and prints no such line
+	local out
+	out=$("${@:2}") || { echo "$out"; return 1; }
+	no_line "$1" <<<"$out"
+}
+
+prints_nothing() { # COMMAND...: and succeeds
+	local out
+	out=$("$@") && [ -z "$out" ] || { echo "$out"; return 1; }
+}
+
+prints_something() { # COMMAND...: and succeeds
+	local out
+	out=$("$@") && [ -n "$out" ] && echo "$out"
+}
+
+# Lines of the standard input that match all the patterns given
+lines_with() { # PATTERN...
+	local pattern out
+	out=$(cat)
+	for pattern; do
+		out=$(grep -E -- "$pattern" <<<"$out") || [ $? = 1 ] || return 2
+	done
+	[ -z "$out" ] || printf '%s\n' "$out"
 }
 
 # Poll until COMMAND succeeds. The machine may stand still for longer than that: then nothing
@@ -213,28 +286,25 @@ client() { ip netns exec client "$@"; }
 router() { ip netns exec router "$@"; }
 server() { ip netns exec server "$@"; }
 
-# Entries of the router that match all the patterns given
+# Entries of the router that match all the patterns given; status 2 if they can't be read
 entries() {
-	local pattern out
-	out=$(router cat /proc/net/nf_conntrack)
-	for pattern in "$@"; do
-		out=$(grep -E -- "$pattern" <<<"$out")
-	done
-	[ -z "$out" ] || printf '%s\n' "$out"
+	local out
+	out=$(router cat /proc/net/nf_conntrack) || return 2
+	lines_with "$@" <<<"$out"
 }
 
 has_entry() { # PATTERN...
-	[ -n "$(entries "$@")" ]
+	prints_something entries "$@"
 }
 
 no_entry() { # PATTERN...
-	! has_entry "$@"
+	prints_nothing entries "$@"
 }
 
 # Play what is in sessions/ (see session.py): the rest of a test
 sessions() { # NAME...
-	command -v conntrack >/dev/null || skip_all "no conntrack"
-	modprobe nf_conntrack_netlink || skip_all "no nf_conntrack_netlink"
+	needs_program conntrack
+	needs_module nf_conntrack_netlink
 	trap network_down EXIT
 	/usr/bin/python3 -sES "$(dirname "$0")/session.py" ${RECORD:+--record} "$@"
 	exit
@@ -287,9 +357,20 @@ unloaded() {
 	[ ! -e /sys/module/nf_conntrack ]
 }
 
-# Who is out of memory on purpose (FAULTS) shows where, which is no bug.
 kernel_is_content() {
-	local reports='BUG|WARNING|Oops|refcount|[Oo]bjects remaining|ODEBUG|suspicious RCU'
-	[ "${FAULTS:-0}" != 0 ] || reports+='|Call Trace'
-	! dmesg | grep -E "$reports"
+	prints_no 'BUG|WARNING|Oops|refcount|[Oo]bjects remaining|ODEBUG|suspicious RCU|Call Trace' \
+		dmesg
+}
+
+# For more than the kernel keeps of its log, and for what is kept off the console: see kmsg.py
+follow_log() {
+	/usr/bin/python3 -sES "$(dirname "${BASH_SOURCE[0]}")/kmsg.py" follow /tmp/kmsg &
+	follower=$!
+	disown
+	wait_for 60 test -e /tmp/kmsg
+}
+
+log_is_clean() { # since follow_log
+	/usr/bin/python3 -sES "$(dirname "${BASH_SOURCE[0]}")/kmsg.py" search /tmp/kmsg &&
+		kill "$follower"
 }

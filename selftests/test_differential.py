@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 # boot: nr_cpus=1
+# ends with any module
 """The same packets to the in-tree module and to ours: do both make the same of each?
 
 In the environment: PROTO, protocols (all); N, packets of each protocol, or SECONDS, time for all
