@@ -5,9 +5,10 @@
 . "$(dirname "$0")/lib.sh"
 
 [ "$(nproc)" -ge 2 ] || skip_all "one CPU"
-command -v nft >/dev/null || skip_all "no nft"
-modprobe nf_conntrack 2>/dev/null || skip_all "no nf_conntrack"
-insmod "$CTNG_TEST_MODULES/ctng_race.ko" || skip_all "no test module"
+needs_program nft
+needs_module nf_conntrack
+needs_test_module ctng_race
+check "the test module loads" insmod "$module" || finish
 
 pairs=${PAIRS:-500}
 ip link set lo up

@@ -81,7 +81,7 @@ ip -n first link set c0 down
 ip -n first link set s0 down
 use 2
 check "the second router's kernel knows nothing yet" kernel_does_not_know second "$tcp"
-check "nor lets it through" not hosts talk t 100 5
+check "nor lets it through" fails_with TimeoutError hosts talk t 100 5
 check "what it was told becomes what it knows" conntrackd_of second -c
 check "with its state and its NAT" kernel_knows second "ESTABLISHED" "$tcp" "dst=10.0.9.9" "ASSURED"
 check "and UDP" kernel_knows second "udp" "sport=5001 dport=7"

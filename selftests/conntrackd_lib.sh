@@ -3,8 +3,8 @@
 # shellcheck shell=bash
 
 PATH=$PATH:$(dirname "${BASH_SOURCE[0]}")/../build/vm
-command -v conntrackd >/dev/null || skip_all "no conntrackd"
-modprobe nf_conntrack_netlink || skip_all "no nf_conntrack_netlink"
+needs_program conntrackd
+needs_module nf_conntrack_netlink
 
 netns_down() {
 	local ns
@@ -78,26 +78,28 @@ conntrackd_of() { # NETNS OPTION...
 	ip netns exec "$1" conntrackd -C /run/"$1".conf "${@:2}"
 }
 
-knows() { # NETNS OPTION PATTERN...: is there a line with all the patterns in a cache of the daemon?
-	local pattern out
-	out=$(conntrackd_of "$1" "$2") || return
-	for pattern in "${@:3}"; do
-		out=$(grep -E -- "$pattern" <<<"$out") || return
-	done
+in_cache() { # NETNS OPTION PATTERN...: lines with all the patterns in a cache of the daemon
+	local out
+	out=$(conntrackd_of "$1" "$2") && lines_with "${@:3}" <<<"$out"
+}
+
+knows() { # the same: is there one?
+	prints_something in_cache "$@"
 }
 
 unknown() {
-	! knows "$@"
+	prints_nothing in_cache "$@"
 }
 
-kernel_knows() { # NETNS PATTERN...
-	local pattern out
-	out=$(ip netns exec "$1" conntrack -L 2>/dev/null) || return
-	for pattern in "${@:2}"; do
-		out=$(grep -E -- "$pattern" <<<"$out") || return
-	done
+in_kernel() { # NETNS PATTERN...
+	local out
+	out=$(ip netns exec "$1" conntrack -L 2>/dev/null) && lines_with "${@:2}" <<<"$out"
+}
+
+kernel_knows() {
+	prints_something in_kernel "$@"
 }
 
 kernel_does_not_know() {
-	! kernel_knows "$@"
+	prints_nothing in_kernel "$@"
 }

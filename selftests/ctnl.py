@@ -12,11 +12,12 @@ import sys
 import time
 
 import hosts
+import needs
 import nfnl
 from nfnl import Refused
 from rig import Ktap
 
-subprocess.run(["modprobe", "nf_conntrack_netlink"], check=True)
+needs.modules("nf_conntrack_netlink")
 OURS = os.path.exists("/sys/module/nf_conntrack/version")
 NAMESPACE = "ctnl"
 INET, INET6 = 2, 10

@@ -5,8 +5,8 @@
 
 cttop=$(realpath "$(dirname "$0")/../build/tools/cttop/cttop")
 [ -x "$cttop" ] || skip_all "cttop is not built: make tools"
-command -v conntrack >/dev/null || skip_all "no conntrack"
-modprobe nf_conntrack_netlink 2>/dev/null || skip_all "no nf_conntrack_netlink"
+needs_program conntrack
+needs_module nf_conntrack_netlink
 
 tcp() { # SOURCE DESTINATION PORT STATE OPTION...
 	conntrack -I -p tcp -s "$1" -d "$2" --sport $((sport += 1)) --dport "$3" --state "$4" \

@@ -4,7 +4,7 @@
 # and NAT rewrites the addresses in the commands, which shifts TCP's sequence numbers.
 . "$(dirname "$0")/lib.sh"
 
-command -v iptables-restore >/dev/null || skip_all "no iptables"
+needs_program iptables-restore
 /usr/bin/python3 -c 'import pyftpdlib' 2>/dev/null || skip_all "no pyftpdlib"
 
 # Only the control connection may be opened: whatever else gets through is its relative.
@@ -84,7 +84,7 @@ release() {
 }
 
 no_expectation() {
-	! hosts cat router /proc/net/nf_conntrack_expect proto=6
+	hosts none router /proc/net/nf_conntrack_expect proto=6
 }
 
 without_helper() {
@@ -92,13 +92,9 @@ without_helper() {
 	check "$family no-helper: login" hosts ftp f client $server 21
 	hosts ftp_prepare f passive >/dev/null
 	check "$family no-helper: nothing expected" no_expectation
-	check "$family no-helper: data connection is none" refused hosts ftp_get f file 60000
+	check "$family no-helper: data connection is none" \
+		fails_with ConnectionRefused hosts ftp_get f file 60000
 	hosts ftp_quit f
-}
-
-refused() { # COMMAND...
-	local out
-	! out=$("$@") && [[ $out = *ConnectionRefused* ]]
 }
 
 tftp() {

@@ -4,7 +4,7 @@
 # packets of a known piece of traffic does each rule match?
 . "$(dirname "$0")/lib.sh"
 
-command -v iptables-restore >/dev/null || skip_all "no iptables"
+needs_program iptables-restore
 
 # Load one rule for each line "COUNT MATCH" of the standard input into FORWARD, with the
 # OTHER TABLES beside it; let TRAFFIC flow; check what the rules have counted. The count
@@ -350,18 +350,16 @@ connbytes_traffic() { # "from u", "to u" and the headers: 6 and 4 bytes of data
 
 connlimit_traffic() {
 	hosts connect a client $server 7 5009 && hosts connect b client $server 7 5010 &&
-		! hosts connect c client $server 7 5011 && hosts abort a && hosts abort b
+		fails_with ConnectionRefused hosts connect c client $server 7 5011 &&
+		hosts abort a && hosts abort b
 }
 
 timeouts() {
-	modprobe nfnetlink_cttimeout 2>/dev/null || {
-		skip "$family timeout" "no nfnetlink_cttimeout"
+	if ! command -v nfct >/dev/null || ! has_module nfnetlink_cttimeout; then
+		skip "$family timeout" "no nfct, or no nfnetlink_cttimeout"
 		return
-	}
-	command -v nfct >/dev/null || {
-		skip "$family timeout" "no nfct"
-		return
-	}
+	fi
+	check "$family timeout: the module loads" modprobe nfnetlink_cttimeout
 	check "$family timeout: policy for UDP" \
 		router nfct add timeout short-udp $inet udp unreplied 600 replied 900
 	check "$family timeout: policy for TCP" \
@@ -383,7 +381,7 @@ timeouts() {
 delete_policies() { # a try may find only one of them free
 	router nfct del timeout short-udp
 	router nfct del timeout short-tcp
-	! router nfct list timeout | grep short-
+	prints_no short- router nfct list timeout
 }
 
 timeout_traffic() {
@@ -398,9 +396,10 @@ events() {
 	hosts write router /proc/sys/net/netfilter/nf_conntrack_events 1
 	check "$family events: rule accepted" router $xtables -t raw -A PREROUTING \
 		-p udp --dport 18 -j CT --ctevents destroy
-	if ! command -v conntrack >/dev/null || ! modprobe nf_conntrack_netlink 2>/dev/null; then
+	if ! command -v conntrack >/dev/null || ! has_module nf_conntrack_netlink; then
 		skip "$family events" "no ctnetlink to see them"
 	else
+		check "$family events: ctnetlink loads" modprobe nf_conntrack_netlink
 		told=$(mktemp)
 		router $xtables -A FORWARD -m state --state NEW
 		ip netns exec router conntrack -E -f $family -e NEW -p udp >"$told" 2>/dev/null &
@@ -419,10 +418,6 @@ tells_port_7() {
 		hosts udp e client $server $port && hosts ask e && hosts close e || return
 	done
 	grep -q dport=7 "$told"
-}
-
-no_line() {
-	! grep "$@"
 }
 
 everything() {

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 [ "$(id -u)" = 0 ] || skip_all "has to be root"
-modprobe nf_conntrack || skip_all "no nf_conntrack to load"
+needs_module nf_conntrack
 
 # What the kernel has to say when a module does not fit: the CRC of a symbol, no such symbol,
 # a symbol for GPL modules alone; and whatever it finds wrong later.

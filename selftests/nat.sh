@@ -3,7 +3,7 @@
 # Network address translation on top of the connections: what both ends see, and the tuples.
 . "$(dirname "$0")/lib.sh"
 
-command -v iptables-restore >/dev/null || skip_all "no iptables"
+needs_program iptables-restore
 
 # The tests of a family all use these names for addresses; …_p is how /proc prints them.
 addresses() { # FAMILY
@@ -70,10 +70,10 @@ udp_question() {
 	hosts udp u client "$1" "$2" "$3" && hosts ask u
 }
 
-end() {
+end() { # NAME...: each has to close as it should
 	local name
 	for name; do
-		hosts close $name || echo "# close $name failed"
+		check "$family: $name ends" hosts close $name
 	done
 }
 
@@ -134,7 +134,9 @@ ports_seen() {
 		seen=${seen#* }
 		ports+=("${seen%% *}")
 	done
-	end p0 p1 p2 p3
+	for i in 0 1 2 3; do
+		hosts close p$i || return
+	done
 	printf '%s\n' "${ports[@]}" | sort | xargs
 }
 
@@ -154,7 +156,7 @@ masquerade() {
 }
 
 no_entry_of() { # SOURCE PORT
-	! hosts cat router /proc/net/nf_conntrack $family "sport=$1 "
+	hosts none router /proc/net/nf_conntrack $family "sport=$1 "
 }
 
 dnat() {

@@ -6,8 +6,7 @@
 
 fuzz=$(dirname "$0")/../build/netlink_fuzz
 [ -x "$fuzz" ] || skip_all "no $fuzz"
-command -v conntrack >/dev/null || skip_all "no conntrack"
-command -v nft >/dev/null || skip_all "no nft"
+needs_program conntrack nft
 n=${N:-30000}
 seed=${SEED:-$RANDOM$RANDOM}
 sysctl=/proc/sys/net/netfilter

@@ -3,7 +3,7 @@
 # Each network namespace has connections and settings of its own, and leaves nothing behind.
 . "$(dirname "$0")/lib.sh"
 
-command -v nft >/dev/null || skip_all "no nft"
+needs_program nft
 
 sysctl=/proc/sys/net/netfilter
 
@@ -12,7 +12,7 @@ entry() { # NETNS PATTERN...
 }
 
 no_entry_in() { # NETNS PATTERN...
-	! hosts cat "$1" /proc/net/nf_conntrack "${@:2}"
+	hosts none "$1" /proc/net/nf_conntrack "${@:2}"
 }
 
 setting() { # NETNS NAME
@@ -98,8 +98,11 @@ settings() {
 	ip netns del fresh
 }
 
-refused() { # NETNS NAME VALUE
-	! hosts write "$1" $sysctl/"$2" "$3"
+refused() { # NETNS NAME VALUE: it may not be written, and nothing changes
+	local before
+	before=$(setting "$1" "$2") || { echo "$before"; return 1; }
+	fails_with 'Errno 13\]' hosts write "$1" $sysctl/"$2" "$3" &&
+		is_equal "$before" "$(setting "$1" "$2")"
 }
 
 flush() {
@@ -122,11 +125,12 @@ flush() {
 	router nft delete table ip n
 	wait_for 20 client ping -c 1 -W 1 10.0.2.2 >/dev/null
 
-	if ! command -v conntrack >/dev/null || ! modprobe nf_conntrack_netlink 2>/dev/null; then
+	if ! command -v conntrack >/dev/null || ! has_module nf_conntrack_netlink; then
 		skip "flush by netlink" "no ctnetlink"
 		return
 	fi
-	router conntrack -F 2>/dev/null
+	check "ctnetlink loads" modprobe nf_conntrack_netlink
+	check "flush by netlink" router conntrack -F
 	check "router's are flushed" no_entry_in router sport=5001
 	check "server's are not" entry server sport=5000
 }
@@ -213,7 +217,7 @@ busy() {
 }
 
 no_device_left() {
-	! ip -n client link show type veth | grep 'v[0-9]@'
+	prints_no 'v[0-9]@' ip -n client link show type veth
 }
 
 network

@@ -3,5 +3,5 @@
 # The program nfct: policies of timeouts, and helpers in user space.
 . "$(dirname "$0")/lib.sh"
 
-command -v nfct >/dev/null || skip_all "no nfct"
+needs_program nfct
 sessions nfct policies

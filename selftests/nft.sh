@@ -4,7 +4,7 @@
 # piece of traffic does each rule match?
 . "$(dirname "$0")/lib.sh"
 
-command -v nft >/dev/null || skip_all "no nft"
+needs_program nft
 
 where=router bridge_or_inet=inet
 
@@ -296,14 +296,15 @@ expectation_traffic() { # the server calls back, twice on one connection, then f
 	hosts udp a client $server 16 5014 && hosts ask a &&
 		hosts find router $expected "^[0-9]+ l3proto = $l3num proto=17 .*dport=30" &&
 		hosts udp b server $client 30 5015 && hosts ask b && hosts ask b &&
-		! hosts cat router $expected dport=30 &&
+		hosts none router $expected dport=30 &&
 		hosts udp c server $client 30 5016 && hosts ask c &&
 		hosts close a && hosts close b && hosts close c
 }
 
 count_traffic() {
 	hosts connect a client $server 7 5009 && hosts connect b client $server 7 5010 &&
-		! hosts connect c client $server 7 5011 && hosts abort a && hosts abort b
+		fails_with ConnectionRefused hosts connect c client $server 7 5011 &&
+		hosts abort a && hosts abort b
 }
 
 # With the flow in the flowtable, packets pass by the forward chain.
@@ -329,15 +330,16 @@ offload_traffic() {
 
 given_back() {
 	entry $family sport=5020 'tcp +6 [0-9]+ (TIME_WAIT|CLOSE|LAST_ACK|CLOSE_WAIT|FIN_WAIT)' &&
-		! hosts cat $where /proc/net/nf_conntrack sport=5020 OFFLOAD
+		hosts none $where /proc/net/nf_conntrack sport=5020 OFFLOAD
 }
 
 bridge() {
 	local host
-	modprobe nf_conntrack_bridge 2>/dev/null || {
+	has_module nf_conntrack_bridge || {
 		skip "bridge" "no nf_conntrack_bridge"
 		return
 	}
+	check "bridge: the module loads" modprobe nf_conntrack_bridge
 	ip netns add bridge
 	ip netns exec bridge sysctl -qw net.netfilter.nf_conntrack_udp_timeout=600
 	ip -n bridge link add br0 type bridge mcast_snooping 0

@@ -4,8 +4,8 @@
 # module is loaded.
 . "$(dirname "$0")/lib.sh"
 
-command -v nft >/dev/null || skip_all "no nft"
-modprobe nf_conntrack 2>/dev/null || skip_all "no nf_conntrack"
+needs_program nft
+needs_module nf_conntrack
 
 params=/sys/module/nf_conntrack/parameters
 settings=/proc/sys/net/netfilter
@@ -63,18 +63,52 @@ own_entries() {
 	router grep -c 'sport=5000 dport=9 ' /proc/net/nf_conntrack
 }
 
+# One list after the other while somebody resizes: each has all of our connections, once.
+all_are_listed() { # LISTS RESIZES, at least
+	router /usr/bin/python3 -IS - "$@" <<-'END'
+		import re, sys
+		def resizes():
+		    with open("/proc/net/stat/nf_conntrack_ng") as file:
+		        return int(re.search(r"^resizes (\d+)", file.read(), re.M)[1])
+		before, want = resizes(), sorted(b"10.0.1.%d" % n for n in range(10, 210))
+		for number in range(int(sys.argv[1])):
+		    with open("/proc/net/nf_conntrack", "rb", buffering=1 << 20) as table:
+		        text = table.read()
+		    got = sorted(re.findall(rb" src=(\S+) dst=\S+ sport=5000 dport=9 \[", text))
+		    if got != want:
+		        sys.exit(f"{len(got)} in list {number}, {len(set(got))} of them different")
+		if resizes() - before < int(sys.argv[2]):
+		    sys.exit(f"only {resizes() - before} resizes meanwhile")
+	END
+}
+
+resizes() {
+	local slots
+	while :; do
+		for slots in 100000 1000 500000 2000 30000; do
+			set_param hashsize $slots || return
+		done
+	done
+}
+
 # Packets flow all the while, in both of these.
 resize_keeps_connections() {
-	local slots
+	local slots status=0
 	wait_for 20 eval 'is_equal 200 "$(own_entries)"' || return
 	hosts flood f client 10.0.2.2
-	for slots in 100000 1000 500000 2000 30000; do
-		set_param hashsize $slots
-		sleep 0.3
-		is_equal 200 "$(own_entries)" || break
-	done
+	if ours; then
+		resizes &
+		all_are_listed 100 20 || status=$?
+		kill $! || status=$?
+	else
+		# What is listed while the table changes may lack some.
+		for slots in 100000 1000 500000 2000 30000; do
+			set_param hashsize $slots && wait_for 5 eval 'is_equal 200 "$(own_entries)"' ||
+				status=$?
+		done
+	fi
 	hosts calm f
-	is_equal 200 "$(own_entries)"
+	is_equal 200 "$(own_entries)" && return $status
 }
 
 while_resizing() {
@@ -133,7 +167,7 @@ tracks() { # NETNS: without any rule
 does_not_track() { # NETNS
 	ip -n "$1" link set lo up
 	ip netns exec "$1" ping -q -c 1 127.0.0.1 >/dev/null &&
-		[ -z "$(ip netns exec "$1" cat /proc/net/nf_conntrack)" ]
+		prints_nothing ip netns exec "$1" cat /proc/net/nf_conntrack
 }
 
 network
@@ -205,7 +239,9 @@ check "a namespace that comes later is tracked" tracks late "packets=1"
 ip netns del early
 ip netns del late
 check "unload" modprobe -r nf_conntrack
-check "all its files are gone" eval \
-	"! ls $settings/nf_conntrack_acct /proc/sys/net/nf_conntrack_max /proc/net/nf_conntrack /proc/net/nf_conntrack_expect /proc/net/stat/nf_conntrack 2>/dev/null"
+for file in $settings/nf_conntrack_acct /proc/sys/net/nf_conntrack_max \
+		/proc/net/nf_conntrack /proc/net/nf_conntrack_expect /proc/net/stat/nf_conntrack; do
+	check "$file is gone" test ! -e $file
+done
 
 finish

@@ -3,7 +3,7 @@
 # A namespace that is nearly full, and one that is full; what is told about it.
 . "$(dirname "$0")/lib.sh"
 
-modprobe nf_conntrack 2>/dev/null || skip_all "no nf_conntrack"
+needs_module nf_conntrack
 ours || skip_all "the in-tree module has nothing of it"
 
 dir=/proc/sys/net/netfilter
@@ -61,8 +61,8 @@ between() { # LEAST MOST NUMBER
 
 refused() { # NAME VALUE
 	local before
-	before=$(value_of "$1")
-	not set_to "$1" "$2" && is_equal "$before" "$(value_of "$1")"
+	before=$(value_of "$1") && fails_with 'Errno 22\]' set_to "$1" "$2" &&
+		is_equal "$before" "$(value_of "$1")"
 }
 
 thresholds() {

@@ -4,8 +4,7 @@
 # messages are those that NAT shows, and only what was announced gets through.
 . "$(dirname "$0")/lib.sh"
 
-command -v sipp >/dev/null || skip_all "no sipp (package sip-tester)"
-command -v iptables-restore >/dev/null || skip_all "no iptables"
+needs_program sipp iptables-restore
 
 policy() { # [NAT-RULE...]
 	router $xtables-restore <<-END

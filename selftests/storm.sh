@@ -5,9 +5,7 @@
 # allocations that fail (in a kernel that can).
 . "$(dirname "$0")/lib.sh"
 
-for tool in nft conntrack; do
-	command -v $tool >/dev/null || skip_all "no $tool"
-done
+needs_program nft conntrack
 sysctl=/proc/sys/net/netfilter
 failslab=/sys/kernel/debug/failslab
 
@@ -115,7 +113,7 @@ faults() {
 	local start size
 	# where the stack is not looked at, everybody's would fail, ours too
 	[ -e $failslab/require-start ] || return
-	dmesg -n 4
+	dmesg -n 4 # who is out of memory says so with a stack
 	read -r start size < <(sed -n 's/^nf_conntrack \([0-9]*\) .* \(0x[0-9a-f]*\).*/\2 \1/p' /proc/modules)
 	printf '%s\n' "0x$(printf %x $((start)))" >$failslab/require-start
 	printf '0x%x\n' $((start + size)) >$failslab/require-end
@@ -145,6 +143,7 @@ settle() {
 
 jobs=
 dir=$(mktemp -d)
+follow_log
 network
 hosts_up
 hosts listen server 7 21
@@ -179,5 +178,5 @@ check "new connections are possible" settle
 check "nothing is left after a flush" wait_for 20 empty
 network_down
 check "the module unloads" wait_for 60 unloaded
-check "nothing in the kernel log" kernel_is_content
+check "nothing in the kernel log" log_is_clean
 finish

@@ -4,7 +4,7 @@
 # refuses, and which namespace sees it.
 . "$(dirname "$0")/lib.sh"
 
-modprobe nf_conntrack 2>/dev/null || skip_all "no nf_conntrack"
+needs_module nf_conntrack
 
 dir=/proc/sys/net/netfilter
 

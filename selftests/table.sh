@@ -3,8 +3,7 @@
 # The table's own tests run in the kernel, in a module that carries its code.
 . "$(dirname "$0")/lib.sh"
 
-module=${CTNG_TEST_MODULES:-.}/ctng_table_test.ko
-[ -e "$module" ] || skip_all "no $module"
+needs_test_module ctng_table_test
 
 dmesg -C
 insmod "$module" ${SEED:+seed=$SEED}

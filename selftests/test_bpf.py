@@ -12,6 +12,7 @@ import sys
 import time
 
 import bpf
+import needs
 from bpf import call, imm, leave, load, map_value, mov, store, unless_null
 
 # In the memory that programs share with us
@@ -33,11 +34,6 @@ def check(name, want, got):
         failed += 1
         print(f"not ok {done} {name}\n# wanted: {want}\n# got:    {got}\n# "
               + conntrack("-L").replace("\n", "\n# "))
-
-
-def skip_all(reason):
-    print(f"1..0 # SKIP {reason}")
-    sys.exit(4)
 
 
 def sh(*command):
@@ -284,12 +280,14 @@ def refused(at):
 
 
 def main():
-    if subprocess.run(["modprobe", "-a", "nf_conntrack", "nf_conntrack_netlink"], check=False).returncode:
-        skip_all("no nf_conntrack")
+    needs.programs("conntrack")
+    needs.modules("nf_conntrack", "nf_conntrack_netlink")
     sh("sysctl", "-w", "net.core.bpf_jit_enable=1")
     ours = os.path.exists("/sys/module/nf_conntrack/version")
+    if not os.path.exists("/sys/kernel/btf/vmlinux"):
+        needs.skip_all("this kernel has no types (BTF)")
     if not os.path.exists("/sys/kernel/btf/nf_conntrack"):
-        skip_all("the module has been built without types (BTF)")
+        needs.give_up("the module has types (BTF), as the kernel has", "built without: see tools/btf")
     # The in-tree module of 6.1 knows no zones here.
     with_zones = ours or not os.uname().release.startswith("6.1.")
     types = bpf.Types("nf_conntrack")

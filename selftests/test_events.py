@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import hosts
+import needs
 import nfnl
 from rig import Ktap
 
@@ -231,9 +232,7 @@ def vanish():
     check("a namespace goes though events wait", waiting)
 
 
-if subprocess.run(["modprobe", "nf_conntrack_netlink"], check=False).returncode:
-    print("1..0 # SKIP no nf_conntrack_netlink")
-    raise SystemExit(4)
+needs.modules("nf_conntrack_netlink")
 network()
 hosts.COMMANDS["listen"]("server", "7")
 with hosts.netns("router"):

@@ -9,13 +9,13 @@ as far as the kernel can tell by the stack. Arguments are the parts to run, all 
 import contextlib
 import ctypes
 import os
-import re
 import socket
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import kmsg  # noqa: E402
 from ctnl import both, tuple_of  # noqa: E402
 from nfnl import CREATE, EXCL, Refused, Socket  # noqa: E402
 from rig import Ktap  # noqa: E402
@@ -25,9 +25,6 @@ FAIL_NTH = "/proc/thread-self/fail-nth"
 KINDS = [kind for kind in ("failslab", "fail_page_alloc") if os.path.isdir(f"{DEBUGFS}/{kind}")]
 BELOW = ["nf_defrag_ipv4", "nf_defrag_ipv6", "libcrc32c", "nfnetlink"]
 SYSCTL = "/proc/sys/net/netfilter/"
-BAD = re.compile(r"BUG|WARNING|Oops|refcount|KASAN|UBSAN|\blockdep\b|suspicious RCU|bjects remaining")
-# What the kernel says itself if it has no memory for the tracepoints of a module, whosever
-TRACING = re.compile(r"WARNING: .* at kernel/trace/trace_events\.c:")
 CLONE_NEWNET = 0x40000000
 FINIT_MODULE = 313
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -275,9 +272,10 @@ def main():
     if not KINDS or not os.path.exists(FAIL_NTH):
         print("1..0 # SKIP this kernel cannot let allocations fail")
         raise SystemExit(4)
-    # Who is out of memory says so with a stack, which is no bug: not on the console.
+    # Who is out of memory says so with a stack, which is no bug: not on the console. All of the
+    # log is searched at the end.
+    follower = kmsg.start()
     subprocess.run(["dmesg", "-n", "4"], check=True)
-    subprocess.run(["dmesg", "-C"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     ktap = Ktap()
     parts = {f.__name__: f for f in (loading, requests, namespace, files, packets)}
@@ -296,11 +294,9 @@ def main():
             break
         time.sleep(0.2)
     ktap.result(not count, "no connection left", f"{count} left")
-    log = subprocess.run(["dmesg"], check=True, capture_output=True, text=True).stdout
-    lines = log.splitlines()
-    hits = [i for i, line in enumerate(lines) if BAD.search(line) and not TRACING.search(line)]
-    ktap.result(not hits, "nothing in the kernel log",
-                *lines[max(0, hits[0] - 5):hits[0] + 60] if hits else [])
+    reported = kmsg.search()
+    ktap.result(not reported, "nothing in the kernel log", *reported)
+    follower.kill()
     ktap.finish()
 
 

@@ -11,10 +11,10 @@ import os
 import re
 import socket
 import struct
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import needs  # noqa: E402
 import nfnl  # noqa: E402
 from rig import CLONE_NEWNET, Ktap, sh  # noqa: E402
 
@@ -187,12 +187,9 @@ def helper_gone(ktap):
 
 
 def main():
-    for program in ("nft", "conntrack"):
-        if subprocess.run(["which", program], stdout=subprocess.DEVNULL, check=False).returncode:
-            print(f"1..0 # SKIP no {program}")
-            raise SystemExit(4)
+    needs.programs("nft", "conntrack")
+    needs.modules("nf_conntrack_pptp", "nf_nat_pptp")
     sh("""
-    modprobe nf_conntrack_pptp; modprobe nf_nat_pptp
     for n in client router server; do ip netns add $n; ip -n $n link set lo up; done
     ip link add c0 netns client type veth peer r0 netns router
     ip link add s0 netns server type veth peer r1 netns router

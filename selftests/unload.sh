@@ -4,9 +4,7 @@
 # In the environment: ROUNDS, with all of that; BARE, rounds with the module and traffic alone.
 . "$(dirname "$0")/lib.sh"
 
-for tool in nft iptables-restore; do
-	command -v $tool >/dev/null || skip_all "no $tool"
-done
+needs_program nft iptables-restore
 rounds=${ROUNDS:-6}
 bare=${BARE:-4}
 

@@ -8,7 +8,7 @@
 # client2 and server2 have the addresses of client and server.
 . "$(dirname "$0")/lib.sh"
 
-command -v iptables-restore >/dev/null || skip_all "no iptables"
+needs_program iptables-restore
 
 addresses() { # FAMILY
 	family=$1

@@ -22,14 +22,18 @@ def op(kind, gen, flags, arg):
     return struct.pack("=BBHI", kind, gen, flags, arg)
 
 
+def protocol_of(packet):
+    proto = PROTOCOLS.get(packet.layer4[0], "generic")
+    other = "icmp" if packet.six else "icmpv6"
+    return "generic" if proto == other else proto
+
+
 class Frame:
     """A packet and its way through the hooks; the seed is for what rules do to it."""
 
     def __init__(self, packet, path, seed):
         self.packet, self.path, self.seed = packet, path, seed
-        proto = PROTOCOLS.get(packet.layer4[0], "generic")
-        other = "icmp" if packet.six else "icmpv6"
-        self.protocol = "generic" if proto == other else proto
+        self.protocol = protocol_of(packet)
 
     def op(self, ids):
         data, at = self.packet.data, self.packet.fragment_id
@@ -153,6 +157,7 @@ class Capture:
         self.name = os.path.basename(path)
         found = list(packets(path))
         self.packets = len(found)
+        self.protocols = collections.Counter(map(protocol_of, found))
         self.parts = [found[at:at + PIECE] for at in range(0, len(found), PIECE)]
 
     def scenarios(self, seed, turn):

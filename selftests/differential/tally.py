@@ -5,6 +5,7 @@ import os
 import random
 import time
 
+import needs
 from compare import differences
 from replay import SIZE, blob
 from rules import explained, too_often
@@ -92,12 +93,8 @@ def report(ktap, totals, started):
 
 
 def modules():
-    """Paths of our module and of the replay module; the test is skipped if they are not there."""
-    folder = os.environ.get("CTNG_TEST_MODULES", "")
-    replay, ours = folder + "/ctng_replay.ko", folder + "/../../nf_conntrack.ko"
-    if not os.path.exists(replay) or not os.path.exists(ours):
-        print(f"1..0 # SKIP no {replay}")
-        raise SystemExit(4)
+    """Paths of our module and of the replay module."""
+    ours, replay = needs.test_modules("../../nf_conntrack", "ctng_replay")
     return ours, replay
 
 

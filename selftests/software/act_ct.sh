@@ -29,15 +29,15 @@ filter() { # DEVICE CHAIN MATCHES ACTION...
 
 network
 long_lives
-modprobe -a act_ct cls_flower sch_ingress || skip_all "no act_ct"
+needs_module act_ct cls_flower sch_ingress
 hosts_up
 hosts listen server 7 8 9
 hosts listen client 7
 check "filters" policy
 check "TCP that may" hosts connect a client 10.0.2.2 7 5000
 check "its data" hosts talk a 100000
-check "another port may not" not hosts connect b client 10.0.2.2 9 0 "" 2
-check "nor the other way" not hosts connect c server 10.0.1.2 7 0 "" 2
+check "another port may not" kept_out b client 10.0.2.2 9 0 "" 2
+check "nor the other way" kept_out c server 10.0.1.2 7 0 "" 2
 hosts segment server 10.0.1.2 7 5555 A
 check "an ACK of no connection is dropped" no_entry 'dport=5555 '
 # established ones are in act_ct's flow table

@@ -50,8 +50,8 @@ by_iptables() {
 traffic() { # NAME
 	check "$1: TCP that may" hosts connect "$1a" client 10.9.0.3 7
 	check "$1: its data" hosts talk "$1a" 100000
-	check "$1: another port may not" not hosts connect "$1b" client 10.9.0.3 9 0 "" 2
-	check "$1: nor the other way" not hosts connect "$1c" server 10.9.0.2 7 0 "" 2
+	check "$1: another port may not" kept_out "$1b" client 10.9.0.3 9 0 "" 2
+	check "$1: nor the other way" kept_out "$1c" server 10.9.0.2 7 0 "" 2
 	check "$1: UDP" hosts udp "$1u" client 10.9.0.3 8
 	check "$1: is answered" eval "hosts ask $1u && hosts answer $1u"
 	check "$1: fragments get through" hosts fire "$1u" 4000

@@ -9,7 +9,7 @@ here=$(dirname "$0")
 
 # Lays the programs of tools/setup.sh software over the VM's own files.
 software() { # PROGRAM...: that have to be there then
-	local layer program
+	local layer
 	layer=$(realpath "$here/../../build/vm/software")
 	[ -d "$layer" ] || skip_all "no programs: tools/setup.sh software"
 	if mkdir /run/layer 2>/dev/null; then
@@ -19,18 +19,24 @@ software() { # PROGRAM...: that have to be there then
 		cp -rT "$layer/etc" /etc
 		cp -rT "$layer/var" /var
 	fi
-	for program; do
-		command -v "$program" >/dev/null || skip_all "no $program"
-	done
+	needs_program "$@"
 }
 
 inside() { # NETNS COMMAND...: with the mounts of here, which ip netns exec has not
 	nsenter --net=/run/netns/"$1" "${@:2}"
 }
 
-# Lines of what is the same with either module
+# Lines of what is the same with either module; there have to be some.
 shows() { # NAME COMMAND...
-	"${@:2}" 2>/dev/null | sed "s/^/= $1: /"
+	local out status=0
+	out=$("${@:2}" 2>/dev/null) || status=$?
+	check "there is something to show: $1" test $status = 0 -a -n "$out"
+	[ -z "$out" ] || sed "s/^/= $1: /" <<<"$out"
+}
+
+# No failure but these is one of who is kept out: who listens there does not hear, or it is refused.
+kept_out() { # ARGUMENT... of hosts connect
+	fails_with 'timed out|ConnectionRefused|No route to host|Network is unreachable' hosts connect "$@"
 }
 
 # The router's connections without what differs from run to run

@@ -66,17 +66,17 @@ router nft -f - <<-'END'
 	}
 END
 inside router miniupnpd -d -f /run/miniupnpd.conf >/run/miniupnpd.log 2>&1 &
-check "nobody gets in" not hosts connect a server 11.0.0.1 7007 0 "" 2
+check "nobody gets in" kept_out a server 11.0.0.1 7007 0 "" 2
 check_equal "a port of TCP" "0 7007" "$(request 2 7 7007 600)" || tail /run/miniupnpd.log
 check_equal "a port of UDP" "0 7008" "$(request 1 8 7008 600)"
 check "who knows it gets in" hosts connect b server 11.0.0.1 7007
 check "the data" hosts talk b 20000
 check "UDP" hosts udp u server 11.0.0.1 7008 5000
 check "gets in, too" eval 'hosts ask u && hosts answer u'
-check "another port does not" not hosts connect c server 11.0.0.1 9 0 "" 2
+check "another port does not" kept_out c server 11.0.0.1 9 0 "" 2
 shows connections connections 'dport=700'
 check_equal "the port of TCP is given back" "0 0" "$(request 2 7 0 0)"
-check "and is closed" not hosts connect d server 11.0.0.1 7007 0 "" 2
+check "and is closed" kept_out d server 11.0.0.1 7007 0 "" 2
 check "what was there goes on" hosts talk b 20000
 kill %1
 check "the kernel's log is clean" kernel_is_content

@@ -39,11 +39,11 @@ check "rules" configure || finish
 check "they are in force" eval 'in_router status | grep -q "Status: active"'
 check "a service that is allowed" hosts connect a client 10.0.1.1 22 5000
 check "its data" hosts talk a 20000
-check "one that is not" not hosts connect b client 10.0.1.1 23 0 "" 2
+check "one that is not" kept_out b client 10.0.1.1 23 0 "" 2
 check "routed out" hosts connect c client 10.0.2.2 7 5001
 check "its data" hosts talk c 20000
-check "another port is not" not hosts connect d client 10.0.2.2 9 0 "" 2
-check "nor the other way" not hosts connect e server 10.0.1.2 7 0 "" 2
+check "another port is not" kept_out d client 10.0.2.2 9 0 "" 2
+check "nor the other way" kept_out e server 10.0.1.2 7 0 "" 2
 check_equal "the sixth connection within 30 s is one too many" 6 "$(limited)"
 before=$(drops)
 router sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0

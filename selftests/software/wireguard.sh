@@ -39,7 +39,7 @@ transport() {
 }
 
 network
-modprobe wireguard || skip_all "no wireguard"
+needs_module wireguard
 hosts_up
 hosts listen server 7
 router nft -f - <<-'END'
@@ -64,7 +64,8 @@ check "the other end knows the router's address" grep -q '^10\.0\.2\.1:' <<<"$en
 shows udp eval 'connections "udp.*dport=51820" | sed "s/port=[0-9a-z]*/port=any/g"'
 check "its mapping is lost" router conntrack -D -p udp
 check "TCP goes on, from another port" hosts talk a 200000
-check "the endpoint is another one" not is_equal "$endpoint" "$(server wg show wg0 endpoints | cut -f2)"
+now=$(server wg show wg0 endpoints | cut -f2)
+check "the endpoint is another one" test -n "$now" -a "$now" != "$endpoint"
 check "ESP" transport
 check "TCP over ESP" hosts connect e client 10.0.2.2 7
 check "its data" hosts talk e 100000
