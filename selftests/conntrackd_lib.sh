@@ -22,6 +22,7 @@ netns_up() { # NETNS...: gone again when the test is, with all daemons
 	for ns in $spaces; do
 		ip netns add "$ns"
 		ip -n "$ns" link set lo up
+		ip netns exec "$ns" sysctl -qw net.ipv4.tcp_orphan_retries=4 # as in lib.sh
 	done
 }
 

@@ -185,8 +185,11 @@ network() {
 	ip link add c0 netns client type veth peer r0 netns router
 	ip link add s0 netns server type veth peer r1 netns router
 	# in one command each, with no time lost on duplicate address detection
-	ip netns exec client sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.c0.accept_dad=0
-	ip netns exec server sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.s0.accept_dad=0
+	# A FIN that gets no answer any more, when the router has gone, would hold its namespace for long.
+	ip netns exec client sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.c0.accept_dad=0 \
+		net.ipv4.tcp_orphan_retries=4
+	ip netns exec server sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.s0.accept_dad=0 \
+		net.ipv4.tcp_orphan_retries=4
 	ip netns exec router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
 		net.ipv6.conf.r0.accept_dad=0 net.ipv6.conf.r1.accept_dad=0
 	link client c0 10.0.1.2 fd00:1::2 10.0.1.1 fd00:1::1

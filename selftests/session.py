@@ -35,7 +35,9 @@ import nfnl
 
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 60   # seconds for what should happen at once
-SLACK = 2       # seconds that a timeout is told less than it is, by rounding
+# Seconds that a timeout is told less than it is, by rounding; a program that sets what it has read
+# (nfct-mnl-set-label) rounds once more each time.
+SLACK = 6
 PORT = re.compile(r"port[=> ](\d{3,})", re.I)
 NOISE = re.compile(r"^conntrack v[0-9.]+ \(conntrack-tools\): | progname=\S+$| TIMESTAMP=#\w+")
 OURS = os.path.exists("/sys/module/nf_conntrack/version")
